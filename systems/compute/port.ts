@@ -1,0 +1,82 @@
+// What the lifecycle needs of a machine that runs programs: batch jobs that end, and services that stay.
+
+export interface Places {
+  readonly gpus: number;
+  readonly memoryBytes: number;
+}
+
+export interface JobSubmission {
+  /** Decided and written down before the submission; a second submission under the same key and epoch joins the first. */
+  readonly key: string;
+  /** Moves on when a host was given up; a host refuses an epoch older than one it has seen. */
+  readonly epoch: number;
+  readonly kind: 'batch' | 'service';
+  /** Program and arguments, never a shell line. `{python}`, `{dir}` and `{port}` are replaced by the host's own. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Small files put into the job's folder before it starts, by relative path. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly wants: Places;
+  /** The host ends the whole process group then, whoever watches. Required for a batch job. */
+  readonly timeLimitMs?: number;
+}
+
+/** `lost`: the host does not answer, or has forgotten the job; nobody can say whether it still runs. */
+export type JobState =
+  | { readonly phase: 'running'; readonly startedAt: string; readonly host: string; readonly url?: string }
+  | {
+      readonly phase: 'exited';
+      readonly host: string;
+      readonly startedAt: string;
+      readonly endedAt: string;
+      /** 128 + signal number where a signal ended it. */
+      readonly exitCode: number;
+      readonly timedOut: boolean;
+    }
+  | { readonly phase: 'lost'; readonly host: string; readonly reason: string };
+
+export interface JobListing {
+  readonly key: string;
+  readonly epoch: number;
+  readonly kind: 'batch' | 'service';
+  readonly host: string;
+  readonly state: JobState;
+}
+
+/** A job's address: what `submit` answers, and every other call needs. Plain data, safe to keep in a history. */
+export interface JobRef {
+  readonly compute: string;
+  readonly host: string;
+  readonly key: string;
+  readonly epoch: number;
+}
+
+/**
+ * One host or a named group of hosts. Throws SystemError: `NoCapacity`, `HostLost`, `Unavailable`, `PermissionDenied`
+ * (a host key or login that is refused), `InvalidInput`.
+ */
+export interface Compute {
+  readonly name: string;
+  /** Declared and free places, host by host. */
+  capacity(): Promise<readonly { host: string; declared: Places; free: Places; reachable: boolean }[]>;
+  /** Idempotent by key and epoch. `avoid` names hosts that were given up. Throws `NoCapacity` before anything is started. */
+  submit(job: JobSubmission, options?: { avoid?: readonly string[] }): Promise<JobRef>;
+  /** Never throws for a host that is away: that is `lost`. `undefined`: the host answers, and never saw the job. */
+  state(job: JobRef): Promise<JobState | undefined>;
+  /** The log (standard output and error together) from a byte offset on. */
+  log(job: JobRef, offset: number, maxBytes: number): Promise<{ text: string; nextOffset: number }>;
+  /** A small file out of the job's folder; `undefined` where there is none. */
+  readFile(job: JobRef, path: string): Promise<string | undefined>;
+  /** Ends the whole process group: SIGTERM, then SIGKILL after `graceMs`. Idempotent. */
+  end(job: JobRef, options?: { graceMs?: number }): Promise<void>;
+  /** Ends it and removes its folder. Idempotent. */
+  remove(job: JobRef): Promise<void>;
+  /** What the reaper reads. */
+  list(): AsyncIterable<JobListing>;
+}
+
+export interface ComputeSystems {
+  /** Throws `NotFound` with the known names. */
+  get(name: string): Compute;
+  readonly names: readonly string[];
+}
