@@ -1,0 +1,30 @@
+// What evaluate gives: metrics with their sample counts and confidence intervals, for slices too.
+
+import { z } from 'zod';
+
+export const metricValue = z.object({
+  /** null: it could not be computed (NaN does not survive JSON). */
+  value: z.number().nullable(),
+  samples: z.number().int().nonnegative(),
+  /** 95 % bootstrap interval; absent where a metric has none. */
+  low: z.number().optional(),
+  high: z.number().optional(),
+});
+export type MetricValue = z.infer<typeof metricValue>;
+
+export const metricTable = z.record(z.string(), metricValue);
+export type MetricTable = z.infer<typeof metricTable>;
+
+export const evaluationReport = z.object({
+  datasetId: z.string(),
+  metrics: metricTable,
+  /** Slice (`language=de`) → metric → value. */
+  slices: z.record(z.string(), metricTable),
+  /** The champion on the very same examples; null where the endpoint has none. */
+  champion: z
+    .object({ version: z.number().int(), metrics: metricTable, slices: z.record(z.string(), metricTable) })
+    .nullable(),
+  /** One row an example, as JSONL. */
+  examplesUri: z.string(),
+});
+export type EvaluationReport = z.infer<typeof evaluationReport>;

@@ -1,0 +1,23 @@
+// What gate gives: a verdict, explained rule by rule.
+
+import { z } from 'zod';
+
+export const ruleOutcome = z.object({
+  /** As a person would say it: `exactMatch ≥ 0.8 on 500 samples`. */
+  rule: z.string(),
+  result: z.enum(['pass', 'fail', 'missing']),
+  value: z.number().nullable(),
+  baseline: z.number().nullable(),
+  bound: z.number().nullable(),
+  samples: z.number().int().nullable(),
+  explanation: z.string(),
+});
+
+export const verdict = z.object({
+  passed: z.boolean(),
+  outcome: z.enum(['accepted', 'rejected']),
+  rules: z.array(ruleOutcome),
+  /** One sentence. */
+  summary: z.string(),
+});
+export type Verdict = z.infer<typeof verdict>;

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+// One project for each kind of proof. Those that talk to servers share one set, started once in test/servers.ts.
+const shared = { pool: 'forks' as const, testTimeout: 60_000, hookTimeout: 120_000 };
+const withServers = { ...shared, globalSetup: ['test/servers.ts'], fileParallelism: true, maxWorkers: 2 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'] },
+        },
+      },
+      { test: { ...withServers, name: 'contract', include: ['test/contract/**/*.test.ts'] } },
+      { test: { ...withServers, name: 'workflow', include: ['test/{workflow,replay}/**/*.test.ts'] } },
+      {
+        test: { ...withServers, name: 'integration', testTimeout: 300_000, include: ['test/integration/**/*.test.ts'] },
+      },
+      { test: { ...withServers, name: 'chaos', testTimeout: 300_000, include: ['test/chaos/**/*.test.ts'] } },
+    ],
+  },
+});
