@@ -12,7 +12,10 @@ export const failures = {
   InvalidInput: { retryable: false, meaning: 'the parameters, the settings or the data are wrong' },
   InvalidOutput: { retryable: false, meaning: 'a task returned something that its own output schema refuses' },
   UnknownDag: { retryable: true, meaning: 'no worker on this task queue knows the DAG' },
-  TaskContractMissing: { retryable: true, meaning: 'no worker on this task queue has the task in the declared version' },
+  TaskContractMissing: {
+    retryable: true,
+    meaning: 'no worker on this task queue has the task in the declared version',
+  },
   NotFound: { retryable: false, meaning: 'an object, version, endpoint or host does not exist' },
   Conflict: { retryable: false, meaning: 'someone else changed the same thing first' },
   Unavailable: { retryable: true, meaning: 'a system did not answer, or answered that it is busy' },
@@ -29,6 +32,7 @@ export const failures = {
   DeadlineExceeded: { retryable: false, meaning: 'a deadline passed' },
   StepFailed: { retryable: false, meaning: 'a step of a run failed' },
   Cancelled: { retryable: false, meaning: 'a person or a parent cancelled the run' },
+  TaskFailed: { retryable: true, meaning: "a task's code threw an error that no other type here describes" },
   Internal: { retryable: false, meaning: 'a defect in Pawl' },
 } as const satisfies Record<string, FailureKind>;
 
