@@ -5,7 +5,8 @@ import { z } from 'zod';
 export const ruleOutcome = z.object({
   /** As a person would say it: `exactMatch ≥ 0.8 on 500 samples`. */
   rule: z.string(),
-  result: z.enum(['pass', 'fail', 'missing']),
+  /** `not-applicable`: a rule against the champion, where the endpoint has none; it neither passes nor fails. */
+  result: z.enum(['pass', 'fail', 'missing', 'not-applicable']),
   value: z.number().nullable(),
   baseline: z.number().nullable(),
   bound: z.number().nullable(),
