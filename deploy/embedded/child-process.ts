@@ -1,8 +1,8 @@
-// Starts a server as a child in a process group of its own and ends it again, whatever becomes of its owner.
+// Starts a program as a child in a process group of its own and ends it with its owner, whatever becomes of that one.
 //
-// A group of its own, so that ctrl-C in a terminal reaches the owner alone, who then stops its servers in order. An owner that
-// is killed with -9 cannot do that, so each server has a watchdog: a shell that waits on a pipe whose other end only the owner
-// holds. When the owner dies, however it dies, the kernel closes the pipe and the watchdog kills the server's group. It needs
+// A group of its own, so that ctrl-C in a terminal reaches the owner alone, who then stops its children in order. An owner that
+// is killed with -9 cannot do that, so each child has a watchdog: a shell that waits on a pipe whose other end only the owner
+// holds. When the owner dies, however it dies, the kernel closes the pipe and the watchdog kills the child's group. It needs
 // nothing but a POSIX shell, so it is the same on Linux and macOS (`setpriv --pdeathsig` is Linux only, reaches no
 // grandchildren, and fires when the *thread* that spawned the child ends).
 
@@ -11,14 +11,13 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 // First line: the group to guard. Second line: the group has ended by itself. End of file instead of it: the owner is gone.
 const watchdogScript = 'read -r group || exit 0; read -r ended && exit 0; kill -s KILL -- "-$group" 2>/dev/null';
 
 const tailBytes = 8192;
 
-export interface ServerProcessOptions {
+export interface GuardedProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
   /** The whole environment of the child; the owner's by default. */
@@ -28,10 +27,12 @@ export interface ServerProcessOptions {
   readonly logFile?: string;
 }
 
-export interface ServerProcess {
+export interface GuardedProcess {
   readonly pid: number;
   /** How it ended (`exit code 1`, `signal SIGKILL`), or undefined while it runs. */
   ended(): string | undefined;
+  /** Resolves with what `ended` then says. */
+  waitUntilEnded(): Promise<string>;
   /** The last lines of its output. */
   tail(): Promise<string>;
   /** SIGTERM to its group, SIGKILL after the grace time (milliseconds); returns when it has ended. Idempotent. */
@@ -89,8 +90,8 @@ const readTail = async (file: string): Promise<string> => {
   }
 };
 
-/** Starts a server; throws the system's own error (`ENOENT`) when the program cannot be started at all. */
-export const startServerProcess = async (options: ServerProcessOptions): Promise<ServerProcess> => {
+/** Starts the program; throws the system's own error (`ENOENT`) when the program cannot be started at all. */
+export const startGuardedProcess = async (options: GuardedProcessOptions): Promise<GuardedProcess> => {
   const { command, args, env, cwd, logFile } = options;
   if (logFile !== undefined) mkdirSync(dirname(logFile), { recursive: true });
   const log = logFile === undefined ? undefined : openSync(logFile, 'a');
@@ -102,11 +103,8 @@ export const startServerProcess = async (options: ServerProcessOptions): Promise
     ...(cwd === undefined ? {} : { cwd }),
   });
   if (log !== undefined) closeSync(log);
+  const release = child.pid === undefined ? () => undefined : guard(child.pid);
   const memoryTail = keepTail(child);
-  await once(child, 'spawn');
-  const pid = child.pid;
-  if (pid === undefined) throw new Error(`${command} started without a process id`);
-  const release = guard(pid);
 
   let ending: string | undefined;
   const exited = new Promise<void>((resolve) => {
@@ -116,21 +114,25 @@ export const startServerProcess = async (options: ServerProcessOptions): Promise
       resolve();
     });
   });
+  // 'close' comes after 'exit', once the output has been read to its end, so that `tail` is complete.
+  const closed = new Promise<string>((resolve) => child.once('close', () => resolve(ending ?? 'unknown')));
+  await once(child, 'spawn');
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`${command} started without a process id`);
 
   return {
     pid,
     ended: () => ending,
+    waitUntilEnded: () => closed,
     tail: () => (logFile === undefined ? Promise.resolve(memoryTail()) : readTail(logFile)),
     async stop(graceMs = 5_000) {
-      if (ending === undefined) signalGroup(pid, 'SIGTERM');
-      const timer = new AbortController();
-      const late = sleep(graceMs, undefined, { signal: timer.signal }).then(
-        () => signalGroup(pid, 'SIGKILL'),
-        () => undefined,
-      );
+      if (ending !== undefined) return;
+      signalGroup(pid, 'SIGTERM');
+      const late = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
       await exited;
-      timer.abort();
-      await late;
+      clearTimeout(late);
+      // What the leader left behind in its group.
+      signalGroup(pid, 'SIGKILL');
     },
   };
 };

@@ -1,20 +1,24 @@
-// Finds a server program: binary on PATH → Pawl's cache → fetched or built into the cache, or one clear error.
+// Finds a server program: binary on PATH → Pawl's cache → the vendor's download → built once into the cache, or one clear error.
 
 import { execFile } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { SystemError } from '../../dag/failures.js';
+import { buildProgram } from './build-program.js';
 import { cacheFolder, cachedProgram } from './cache-folder.js';
-import { servers, type ServerName, type ServerProgram } from './servers.js';
+import { downloadProgram } from './download-program.js';
+import { onceInCache } from './once-in-cache.js';
+import { isExecutable, programsOnPath } from './path-search.js';
+import { withProgress, type OnProgress } from './progress.js';
+import type { ServerProgram } from './servers.js';
 
 const run = promisify(execFile);
 
 export interface FindOptions {
-  /** Receives one line for each thing worth telling a person. */
-  readonly onProgress?: (line: string) => void;
+  /** Takes plain lines about what takes long; by default they are shown on standard error. */
+  readonly onProgress?: OnProgress | undefined;
   /** `process.env` by default. */
-  readonly environment?: NodeJS.ProcessEnv;
+  readonly environment?: NodeJS.ProcessEnv | undefined;
 }
 
 export interface FoundProgram {
@@ -22,26 +26,31 @@ export interface FoundProgram {
   readonly from: 'path' | 'cache' | 'download' | 'build';
 }
 
-/** The first executable of this name in PATH's folders, or undefined; relative entries are skipped. */
-export const onPath = async (
-  name: string,
+/** The address of a server that already runs, if the environment names one: then none is to be started. */
+export const addressInEnvironment = (
+  program: ServerProgram,
   environment: NodeJS.ProcessEnv = process.env,
-): Promise<string | undefined> => {
-  for (const folder of (environment.PATH ?? '').split(delimiter)) {
-    if (!isAbsolute(folder)) continue;
-    const path = join(folder, name);
-    if (await isExecutable(path)) return path;
-  }
-  return undefined;
-};
+): string | undefined =>
+  program.addressVariables.map((name) => environment[name]).find((value) => value !== undefined && value !== '');
 
-const isExecutable = async (path: string): Promise<boolean> => {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
+/** Finds the program or gets it; throws Unavailable with what to install when there is no way. */
+export const findProgram = async (program: ServerProgram, options: FindOptions = {}): Promise<FoundProgram> => {
+  const { onProgress, environment = process.env } = options;
+  for (const path of await programsOnPath(program.name, environment)) {
+    if (await isFit(path, program)) return { path, from: 'path' };
   }
+  const path = cachedProgram(cacheFolder(environment), program);
+  let from: FoundProgram['from'] = 'cache';
+  await onceInCache({
+    folder: dirname(path),
+    title: `${program.title} ${program.version}`,
+    isComplete: () => isExecutable(path),
+    make: async (partial) => {
+      from = await obtain(program, partial, { onProgress, environment });
+    },
+    onProgress,
+  });
+  return { path, from };
 };
 
 /** Whether a program found on PATH can do what Pawl needs of it; its version may be another than the pinned one. */
@@ -54,16 +63,40 @@ const isFit = async (path: string, program: ServerProgram): Promise<boolean> => 
   }
 };
 
-/** Finds the program; throws Unavailable with what to install when there is no way to get it. */
-export const findProgram = async (name: ServerName, options: FindOptions = {}): Promise<FoundProgram> => {
-  const { onProgress = () => undefined, environment = process.env } = options;
-  const program = servers[name];
-  const path = await onPath(name, environment);
-  if (path !== undefined) {
-    if (await isFit(path, program)) return { path, from: 'path' };
-    onProgress(`${path} on PATH lacks "${program.probeArgs[0]}" as Pawl needs it; looking further`);
+type Obtained = 'download' | 'build';
+
+const obtain = async (
+  program: ServerProgram,
+  folder: string,
+  { onProgress, environment }: { onProgress: OnProgress | undefined; environment: NodeJS.ProcessEnv },
+): Promise<Obtained> => {
+  const name = `${program.title} ${program.version}`;
+  const failed: string[] = [];
+  const attempt = async (
+    how: Obtained,
+    title: string,
+    work: Parameters<typeof withProgress<void>>[1],
+  ): Promise<boolean> => {
+    try {
+      await withProgress(title, work, { onProgress });
+      return true;
+    } catch (error) {
+      failed.push(`${how}: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+  };
+  if (
+    program.download !== undefined &&
+    (await attempt('download', `downloading ${name}`, (describe) => downloadProgram(program, folder, describe)))
+  ) {
+    return 'download';
   }
-  const cached = cachedProgram(cacheFolder(environment), program);
-  if (await isExecutable(cached)) return { path: cached, from: 'cache' };
-  throw new SystemError('Unavailable', `${program.title} was not found: install ${program.install}`);
+  const title = `building ${name} (once, about ${program.buildMinutes} minutes on two cores)`;
+  if (await attempt('build', title, (describe) => buildProgram(program, folder, { environment, describe }))) {
+    return 'build';
+  }
+  throw new SystemError(
+    'Unavailable',
+    `${name} is neither on PATH nor in Pawl's cache and could not be had (${failed.join('; ')}): install ${program.install}`,
+  );
 };

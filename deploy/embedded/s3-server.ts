@@ -5,9 +5,10 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { SystemError } from '../../dag/failures.js';
-import { startServerProcess, type ServerProcess } from './child-process.js';
+import { startGuardedProcess, type GuardedProcess } from './child-process.js';
 import { findProgram } from './find-program.js';
 import { choosePort } from './ports.js';
+import { servers } from './servers.js';
 
 const region = 'us-east-1';
 const startTimeoutMs = 60_000;
@@ -42,11 +43,11 @@ export const startS3Server = async (options: S3ServerOptions): Promise<S3Server>
   const { folder, vendor = 'versitygw', logFile, onProgress } = options;
   const accessKeyId = options.accessKeyId ?? `pawl${randomBytes(8).toString('hex')}`;
   const secretAccessKey = options.secretAccessKey ?? randomBytes(24).toString('base64url');
-  const program = await findProgram(vendor, onProgress === undefined ? {} : { onProgress });
+  const program = await findProgram(servers[vendor], { onProgress });
   await mkdir(folder, { recursive: true });
   const port = await choosePort(options.port, 'S3');
   const launch = { folder, accessKeyId, secretAccessKey, address: `127.0.0.1:${port}` };
-  const child = await startServerProcess({
+  const child = await startGuardedProcess({
     command: program.path,
     ...(vendor === 'minio' ? minio(launch) : versitygw(launch)),
     ...(logFile === undefined ? {} : { logFile }),
@@ -86,7 +87,7 @@ const minio = ({ folder, address, accessKeyId, secretAccessKey }: Launch) => ({
   },
 });
 
-const waitUntilReady = async (child: ServerProcess, access: S3Access, vendor: string): Promise<void> => {
+const waitUntilReady = async (child: GuardedProcess, access: S3Access, vendor: string): Promise<void> => {
   const { endpoint, accessKeyId, secretAccessKey } = access;
   const client = new S3Client({
     endpoint,

@@ -5,8 +5,8 @@ export type ServerName = 'temporal' | 'versitygw' | 'minio';
 export interface VendorDownload {
   /** The archive for this platform, or undefined where the vendor has none. */
   url(platform: Platform): string | undefined;
-  /** A file of `sha256  name` lines, where the vendor gives one. */
-  readonly checksumsUrl?: string;
+  /** A file of `sha256  name` lines; without a checksum nothing is taken. */
+  readonly checksumsUrl: string;
   /** The program's path inside the archive. */
   member(platform: Platform): string;
 }

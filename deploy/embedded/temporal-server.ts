@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { SystemError } from '../../dag/failures.js';
 import { searchAttributes } from '../../workers/search-attributes.js';
-import { startServerProcess, type ServerProcess } from './child-process.js';
+import { startGuardedProcess, type GuardedProcess } from './child-process.js';
 import { findProgram } from './find-program.js';
 import { choosePort } from './ports.js';
+import { servers } from './servers.js';
 
 const startTimeoutMs = 60_000;
 
@@ -48,7 +49,7 @@ export interface TemporalServer {
 /** Starts the server and returns once it answers with Pawl's search attributes registered; throws Unavailable otherwise. */
 export const startTemporalServer = async (options: TemporalServerOptions = {}): Promise<TemporalServer> => {
   const { dataFile, namespace = 'default', logFile, onProgress } = options;
-  const program = await findProgram('temporal', onProgress === undefined ? {} : { onProgress });
+  const program = await findProgram(servers.temporal, { onProgress });
   const port = await choosePort(options.port, 'Temporal');
   const uiPort = options.uiPort === undefined ? undefined : await choosePort(options.uiPort, "Temporal's Web UI");
   const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--namespace', namespace];
@@ -60,7 +61,7 @@ export const startTemporalServer = async (options: TemporalServerOptions = {}): 
   for (const [name, type] of Object.entries(searchAttributes)) {
     args.push('--search-attribute', `${name}=${attributeTypes[type]}`);
   }
-  const child = await startServerProcess({
+  const child = await startGuardedProcess({
     command: program.path,
     args,
     ...(logFile === undefined ? {} : { logFile }),
@@ -81,7 +82,7 @@ export const startTemporalServer = async (options: TemporalServerOptions = {}): 
   };
 };
 
-const waitUntilReady = async (child: ServerProcess, address: string, namespace: string): Promise<void> => {
+const waitUntilReady = async (child: GuardedProcess, address: string, namespace: string): Promise<void> => {
   const deadline = Date.now() + startTimeoutMs;
   let last: unknown;
   while (Date.now() < deadline) {
