@@ -49,3 +49,13 @@ export interface TaskContext {
   readonly run: RunIdentity;
   readonly step: StepIdentity;
 }
+
+/** What `resolve` is given beside the parameters: it runs once, in `admit`, and its answer is pinned with the run. */
+export interface ResolveContext {
+  readonly systems: Systems;
+  /** The models' files that the worker was started with, by name. */
+  readonly models: ReadonlyMap<string, unknown>;
+  /** ISO 8601, UTC. */
+  readonly logicalDate: string;
+  readonly environment: string;
+}

@@ -74,6 +74,10 @@ export interface Step {
   readonly upstream: readonly string[];
   readonly when?: Condition;
   readonly triggerRule: TriggerRule;
+  /** A setup: steps in its scope run only where it succeeded. */
+  readonly setup?: true;
+  /** Setups further up in whose scope the step stands, where its trigger rule alone would let it run without them. */
+  readonly requires?: readonly string[];
   /** On a teardown: the setup steps whose success makes it run, whatever happened in between. */
   readonly teardownOf?: readonly string[];
   readonly retry: RetryPolicy;
@@ -97,14 +101,7 @@ export interface Graph {
   readonly output: Binding;
 }
 
-export type StepStatus =
-  | 'waiting'
-  | 'running'
-  | 'success'
-  | 'failed'
-  | 'upstream_failed'
-  | 'skipped'
-  | 'cancelled';
+export type StepStatus = 'waiting' | 'running' | 'success' | 'failed' | 'upstream_failed' | 'skipped' | 'cancelled';
 
 export interface StepState {
   readonly status: StepStatus;
