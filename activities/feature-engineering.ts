@@ -1,0 +1,47 @@
+// Feature engineering: raw data in the object store becomes an immutable, content-addressed data set with its statistical profile.
+
+import { z } from 'zod';
+import { task } from '../dag/task.js';
+import { buildDataset, inspectSource } from './feature-engineering/build-dataset.js';
+import { datasetRefOf, lastDataset, rememberDataset } from './feature-engineering/find-dataset.js';
+import { modelSettings } from './model-settings.js';
+import { dataSettings } from './schemas/data-settings.js';
+import { datasetRef } from './schemas/dataset.js';
+
+export const featureEngineering = task({
+  name: 'feature-engineering',
+  version: '1',
+  description: 'Raw data becomes an immutable data set: cleaned, cut, deduplicated, masked, split and checked',
+  input: z.object({ model: z.string(), data: dataSettings }),
+  output: z.object({
+    dataset: datasetRef,
+    /** The same input gave this data set before, so nothing was read. */
+    reused: z.boolean(),
+    dropped: z.record(z.string(), z.number()),
+    quarantined: z.object({ rows: z.number(), percent: z.number(), uri: z.string().nullable() }),
+    masked: z.record(z.string(), z.number()),
+  }),
+  timeout: '6h',
+  deadline: '1d',
+  heartbeat: '1m',
+  alone: {
+    params: z.object({ model: z.string() }),
+    resolve: ({ model }, context) => ({ model, data: modelSettings(model, context).data }),
+  },
+  run: async ({ model, data }, context) => {
+    const { systems, run, log } = context;
+    const last = await lastDataset(systems.objects, model, run.environment);
+    const source = await inspectSource(systems.objects, data);
+    const reused = last?.input.fingerprint === source.fingerprint;
+    const manifest = reused ? last : await buildDataset({ model, settings: data, last }, source, context);
+    if (!reused) await rememberDataset(systems.objects, run.environment, manifest);
+    log.info({ model, dataset: manifest.id, rows: manifest.rows, reused }, 'data set is ready');
+    return {
+      dataset: datasetRefOf(systems.objects, manifest),
+      reused,
+      dropped: manifest.dropped,
+      quarantined: manifest.quarantined,
+      masked: manifest.masked,
+    };
+  },
+});

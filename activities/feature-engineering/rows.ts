@@ -1,0 +1,145 @@
+// Turns a record into rows of the data set: normalised, masked, cut into chunks, formatted as instructions.
+
+import { sha256Hex } from '../../dag/digest.js';
+import type { DataSettings } from '../schemas/data-settings.js';
+import { chunkText, type Tokenizer } from './chunk.js';
+import type { SourceFile } from './list-source.js';
+import { maskPersonalData } from './mask.js';
+import { normalise } from './normalise.js';
+import { isDocument } from './read-records.js';
+
+/** A row as it stands in the data set, but for `processed_at`, which is no part of the digest. */
+export interface DatasetRow {
+  readonly id: string;
+  readonly chunk_id: string;
+  readonly source_document_id: string;
+  readonly text_content: string;
+  /** Rows of one source are in one split. */
+  readonly source: string;
+  readonly slices: Readonly<Record<string, string>>;
+  readonly prompt?: string;
+  readonly completion?: string;
+  readonly messages?: readonly { readonly role: string; readonly content: string }[];
+}
+
+export type Drop = 'empty' | 'too_short' | 'missing_field' | 'duplicate' | 'near_duplicate';
+
+export interface BuiltRows {
+  readonly rows: readonly { readonly row: DatasetRow; readonly tokens: number }[];
+  readonly dropped: readonly Drop[];
+  readonly masked: Readonly<Record<string, number>>;
+}
+
+interface Place {
+  readonly file: SourceFile;
+  readonly line: number;
+}
+
+const fill = (template: string, fields: Readonly<Record<string, unknown>>): string =>
+  template.replace(/\{([\w.-]+)\}/g, (whole, name: string) => (name in fields ? asText(fields[name]) : whole));
+
+const asText = (value: unknown): string => {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : (JSON.stringify(value) ?? '');
+};
+
+interface Message {
+  readonly role: string;
+  readonly content: string;
+}
+
+const isMessage = (value: unknown): value is Message =>
+  typeof value === 'object' &&
+  value !== null &&
+  'role' in value &&
+  'content' in value &&
+  typeof value.role === 'string' &&
+  typeof value.content === 'string';
+
+/** The rows of one record; pure but for what the tokenizer keeps. */
+export function buildRows(
+  record: Readonly<Record<string, unknown>>,
+  place: Place,
+  settings: DataSettings,
+  tokenizer: Tokenizer,
+): BuiltRows {
+  const masked: Record<string, number> = {};
+  const clean = (text: string): string => {
+    const { text: safe, counts } = maskPersonalData(normalise(text), settings.mask);
+    for (const [name, count] of Object.entries(counts)) masked[name] = (masked[name] ?? 0) + count;
+    return safe;
+  };
+
+  const { file, line } = place;
+  const { fields } = settings;
+  const folders = file.path.split('/');
+  const about = { path: file.path, file: folders.at(-1) ?? '', folder: folders.at(-2) ?? '' };
+  const whole = isDocument(file.format);
+  const documentId = whole
+    ? file.path
+    : asText(fields.id === undefined ? undefined : record[fields.id]) || `${file.path}#${line}`;
+  const source = fields.source === undefined ? documentId : asText(record[fields.source]) || documentId;
+  const scope = { ...record, ...about };
+  const slices = Object.fromEntries(settings.slices.map((name) => [name, asText(scope[name as keyof typeof scope])]));
+  const base = { source_document_id: documentId, source, slices };
+  const drop = (reason: Drop): BuiltRows => ({ rows: [], dropped: [reason], masked });
+
+  if (!whole && fields.messages !== undefined) {
+    const messages = record[fields.messages];
+    if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage)) return drop('missing_field');
+    const cleaned = messages.map(({ role, content }) => ({ role, content: clean(content) }));
+    const text = cleaned.map(({ role, content }) => `${role}: ${content}`).join('\n');
+    return {
+      rows: [
+        {
+          row: { ...base, ...identified(documentId, line, 0), text_content: text, messages: cleaned },
+          tokens: tokenizer.count(text),
+        },
+      ],
+      dropped: [],
+      masked,
+    };
+  }
+  if (!whole && fields.prompt !== undefined && fields.completion !== undefined) {
+    const prompt = clean(asText(record[fields.prompt]));
+    const completion = clean(asText(record[fields.completion]));
+    if (prompt === '' || completion === '') return drop('missing_field');
+    const text = `${prompt}\n${completion}`;
+    return {
+      rows: [
+        {
+          row: { ...base, ...identified(documentId, line, 0), text_content: text, prompt, completion },
+          tokens: tokenizer.count(text),
+        },
+      ],
+      dropped: [],
+      masked,
+    };
+  }
+
+  const given = whole ? record['text_content'] : record[fields.text];
+  if (typeof given !== 'string') return drop('missing_field');
+  const text = clean(given);
+  if (text === '') return drop('empty');
+  const chunks =
+    settings.kind === 'documents'
+      ? chunkText(text, settings.chunk, tokenizer)
+      : [{ text, tokens: tokenizer.count(text) }];
+  const long = chunks.filter(({ tokens }) => tokens >= settings.chunk.minTokens);
+  return {
+    rows: long.map(({ text: content, tokens }, index) => {
+      const instructed = settings.instruction && {
+        prompt: fill(settings.instruction.prompt, { ...scope, text_content: content }),
+        completion: fill(settings.instruction.completion, { ...scope, text_content: content }),
+      };
+      return { row: { ...base, ...identified(documentId, line, index), text_content: content, ...instructed }, tokens };
+    }),
+    dropped: chunks.slice(long.length).map(() => 'too_short' as const),
+    masked,
+  };
+}
+
+const identified = (documentId: string, line: number, index: number) => {
+  const id = sha256Hex(`${documentId}\n${line}\n${index}`).slice(0, 32);
+  return { id, chunk_id: id };
+};
