@@ -1,7 +1,8 @@
 // Says what runs next: a pure walk over the graph that touches each edge once. It knows nothing of Temporal.
-// Imported by workflow code, so it imports only the graph's types and the trigger rules.
+// Imported by workflow code, so it imports nothing but what is pure.
 
 import type { Graph, Step, StepState, StepStatus } from './graph.js';
+import { statusText } from './status-text.js';
 import { judgeTriggerRule } from './trigger-rule.js';
 
 export type Decision =
@@ -224,7 +225,7 @@ class GraphPlanner implements Planner {
     const skipped = sources.find((id) => this.statusOf(state, id) === 'skipped');
     const source = verdict === 'skipped' ? skipped : failed;
     if (source !== undefined && (step.teardownOf !== undefined || explainedBySource(step, verdict))) {
-      return `step ${source} is ${this.statusOf(state, source).replace('_', ' ')}`;
+      return `step ${source} ${statusText(this.statusOf(state, source))}`;
     }
     return `its trigger rule ${step.triggerRule} cannot be met any more`;
   }

@@ -1,7 +1,8 @@
 // Puts a step's input together from what the run knows so far, and evaluates its condition.
-// Pure, and imported by workflow code, so it imports only the graph's types.
+// Pure, and imported by workflow code, so it imports nothing but what is pure.
 
 import type { Binding, Condition, Json, ReferencePath, Step, StepState } from './graph.js';
+import { statusText } from './status-text.js';
 
 /** What bindings see. */
 export interface Scope {
@@ -129,15 +130,9 @@ function lookUp(path: ReferencePath, scope: Scope): Resolution {
   const stepId = String(first);
   const state = scope.steps.get(stepId);
   if (state?.status === 'success') return { kind: 'value', value: walk(state.output ?? null, within) };
-  const reason =
-    state === undefined
-      ? `step ${stepId}, whose output it needs, is not part of this run`
-      : `step ${stepId}, whose output it needs, is ${statusText(state)}`;
-  return { kind: 'missing', stepId, reason };
+  const ending = state === undefined ? 'is not part of this run' : statusText(state.status);
+  return { kind: 'missing', stepId, reason: `step ${stepId}, whose output it needs, ${ending}` };
 }
-
-const statusText = ({ status }: StepState): string =>
-  status === 'waiting' || status === 'running' ? `still ${status}` : status.replace('_', ' ');
 
 function walk(from: Json, path: readonly (string | number)[]): Json | undefined {
   let value: Json | undefined = from;

@@ -9,7 +9,7 @@ import type { Graph, Step } from './graph.js';
  * The output is bound as before: what it takes from a step that is gone resolves to null.
  * Throws `InvalidInput` for an unknown step, with the known ones.
  */
-export function stopAfter(graph: Graph, stepIds: readonly string[]): Graph {
+export function graphUntil(graph: Graph, ...stepIds: readonly string[]): Graph {
   const byId = new Map(graph.steps.map((step) => [step.id, step]));
   for (const id of stepIds) {
     if (byId.has(id)) continue;
@@ -24,11 +24,14 @@ export function stopAfter(graph: Graph, stepIds: readonly string[]): Graph {
     const step = byId.get(id);
     for (const upstream of [...(step?.upstream ?? []), ...(step?.requires ?? [])]) kept.add(upstream);
   }
+  const setupsKept = (step: Step): readonly string[] => step.teardownOf?.filter((setup) => kept.has(setup)) ?? [];
+  const stays = new Set(
+    graph.steps.filter((step) => kept.has(step.id) || setupsKept(step).length > 0).map(({ id }) => id),
+  );
   const steps = graph.steps.flatMap((step): Step[] => {
     if (kept.has(step.id)) return [step];
-    const setups = step.teardownOf?.filter((setup) => kept.has(setup)) ?? [];
-    if (setups.length === 0) return [];
-    return [{ ...step, teardownOf: setups, upstream: step.upstream.filter((id) => kept.has(id)) }];
+    if (!stays.has(step.id)) return [];
+    return [{ ...step, teardownOf: setupsKept(step), upstream: step.upstream.filter((id) => stays.has(id)) }];
   });
   return sealGraph({ schema: graph.schema, name: graph.name, steps, output: graph.output });
 }
