@@ -21,6 +21,19 @@ function* slicesOf(bytes: Buffer): Generator<Buffer> {
   for (let offset = 0; offset < bytes.length; offset += 65_536) yield bytes.subarray(offset, offset + 65_536);
 }
 
+async function readAll(body: Readable, signal: AbortSignal | undefined): Promise<Buffer> {
+  const stopReading = (): void => void body.destroy();
+  signal?.addEventListener('abort', stopReading, { once: true });
+  try {
+    return await buffer(body);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stopReading);
+  }
+}
+
 /** An `ObjectStore` without a server; buckets but the first come to be by `createBucketIfMissing`. */
 export class MemoryObjectStore implements ObjectStore {
   readonly bucketName: string;
@@ -71,8 +84,7 @@ export class MemoryObjectStore implements ObjectStore {
   async put(key: string, body: Uint8Array | string | Readable, options: PutOptions = {}): Promise<PutResult> {
     checkKey(key);
     options.signal?.throwIfAborted();
-    const bytes = body instanceof Readable ? await buffer(body) : Buffer.from(body);
-    options.signal?.throwIfAborted();
+    const bytes = body instanceof Readable ? await readAll(body, options.signal) : Buffer.from(body);
     const entries = this.#entries();
     const standing = entries.get(key)?.info.etag;
     const { ifMatch, ifNoneMatch } = options;
