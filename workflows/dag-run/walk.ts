@@ -1,0 +1,108 @@
+// Walks a run's graph: carries out the planner's decisions and tells it how each step ended.
+
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { Admission } from '../../activities/engine/protocol.js';
+import type { Json, Step } from '../../dag/graph.js';
+import { createPlanner, type Decision, type Planner, type PlannerState, type RunResult } from '../../dag/planner.js';
+import { prepareStep, type Scope } from '../../dag/resolve.js';
+import { causeOf } from './failure.js';
+import type { LiveState, Settlement } from './live-state.js';
+import { runStep } from './run-step.js';
+
+export class GraphWalk {
+  readonly scope: Scope;
+  private readonly planner: Planner;
+  private readonly state: PlannerState;
+  private readonly steps: ReadonlyMap<string, Step>;
+  private readonly scopes = new Map<string, CancellationScope>();
+  private finish: (result: RunResult) => void = () => {};
+
+  constructor(
+    private readonly admission: Admission,
+    private readonly live: LiveState,
+    private readonly onChange: () => void,
+  ) {
+    const { graph, params, run } = admission;
+    const { logicalDate, runId, workflowId, environment } = run;
+    this.planner = createPlanner(graph);
+    this.state = this.planner.initial();
+    this.steps = new Map(graph.steps.map((step) => [step.id, step]));
+    this.scope = { params, run: { logicalDate, runId, workflowId, environment }, steps: live.states };
+  }
+
+  /** To be called in a scope that is not cancelled with the run: cancellation comes by `cancel`, and teardowns outlive it. */
+  async run(): Promise<RunResult> {
+    const finished = new Promise<RunResult>((resolve) => (this.finish = resolve));
+    this.carryOut(this.planner.start(this.state));
+    return finished;
+  }
+
+  cancel(): void {
+    this.carryOut(this.planner.cancel(this.state));
+  }
+
+  private carryOut(first: readonly Decision[]): void {
+    // A queue and not recursion: a chain of skipped steps may be as long as the graph.
+    const queue = [...first];
+    for (let at = 0; at < queue.length; at++) {
+      const decision = queue[at];
+      if (decision === undefined) continue;
+      switch (decision.kind) {
+        case 'start':
+          queue.push(...this.begin(decision.stepId));
+          break;
+        case 'settle':
+          this.live.settle(decision.stepId, { status: decision.status, reason: decision.reason });
+          break;
+        case 'cancel':
+          this.scopes.get(decision.stepId)?.cancel();
+          break;
+      }
+    }
+    this.onChange();
+    const result = this.planner.result(this.state);
+    if (result !== undefined) this.finish(result);
+  }
+
+  /** Starts a step, or answers what follows from its ending at once. */
+  private begin(id: string): readonly Decision[] {
+    const step = this.steps.get(id);
+    if (step === undefined) return [];
+    const prepared = prepareStep(step, this.scope);
+    if (prepared.kind === 'settle') {
+      this.live.settle(id, {
+        ...prepared.state,
+        ...(prepared.state.status === 'failed' ? { failureType: 'InvalidInput' } : {}),
+      });
+      return this.planner.settle(this.state, id, prepared.state);
+    }
+    this.live.start(id);
+    void this.execute(step, prepared.input);
+    return [];
+  }
+
+  private async execute(step: Step, input: Json): Promise<void> {
+    const scope = new CancellationScope();
+    this.scopes.set(step.id, scope);
+    const note = (reason: string | undefined): void => {
+      this.live.note(step.id, reason);
+      this.onChange();
+    };
+    const settlement = await scope
+      .run(() => runStep({ step, input, admission: this.admission, note }))
+      .then(
+        ({ output, attempt }): Settlement => ({ status: 'success', output, attempts: attempt }),
+        (error: unknown): Settlement => this.ended(error),
+      );
+    this.scopes.delete(step.id);
+    this.live.settle(step.id, settlement);
+    this.carryOut(this.planner.settle(this.state, step.id, settlement));
+  }
+
+  private ended(error: unknown): Settlement {
+    const { sentence, type } = causeOf(error);
+    return isCancellation(error)
+      ? { status: 'cancelled', reason: sentence }
+      : { status: 'failed', reason: sentence, failureType: type };
+  }
+}
