@@ -9,7 +9,7 @@ import type { Graph, Step } from './graph.js';
  * The output is bound as before: what it takes from a step that is gone resolves to null.
  * Throws `InvalidInput` for an unknown step, with the known ones.
  */
-export function graphUntil(graph: Graph, ...stepIds: readonly string[]): Graph {
+export function stopAfter(graph: Graph, stepIds: readonly string[]): Graph {
   const byId = new Map(graph.steps.map((step) => [step.id, step]));
   for (const id of stepIds) {
     if (byId.has(id)) continue;
