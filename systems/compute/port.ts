@@ -11,7 +11,10 @@ export interface JobSubmission {
   /** Moves on when a host was given up; a host refuses an epoch older than one it has seen. */
   readonly epoch: number;
   readonly kind: 'batch' | 'service';
-  /** Program and arguments, never a shell line. `{python}`, `{dir}` and `{port}` are replaced by the host's own. */
+  /**
+   * Program and arguments, never a shell line. `{python}`, `{dir}` (the job's folder), `{port}` (a free one) and
+   * `{host}` (the address to listen on) are replaced by the host's own, here and in the environment's values.
+   */
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** Small files put into the job's folder before it starts, by relative path. */
@@ -33,7 +36,13 @@ export type JobState =
       readonly exitCode: number;
       readonly timedOut: boolean;
     }
-  | { readonly phase: 'lost'; readonly host: string; readonly reason: string };
+  | {
+      readonly phase: 'lost';
+      readonly host: string;
+      readonly reason: string;
+      /** The host answers, and the job certainly runs no more: no need to wait for it. */
+      readonly gone?: true;
+    };
 
 export interface JobListing {
   readonly key: string;
@@ -52,24 +61,33 @@ export interface JobRef {
 }
 
 /**
- * One host or a named group of hosts. Throws SystemError: `NoCapacity`, `HostLost`, `Unavailable`, `PermissionDenied`
- * (a host key or login that is refused), `InvalidInput`.
+ * One host or a named group of hosts. Throws SystemError: `NoCapacity`, `Unavailable` (a host that is away included),
+ * `PermissionDenied` (a host key or login that is refused), `InvalidInput`.
  */
 export interface Compute {
   readonly name: string;
   /** Declared and free places, host by host. */
   capacity(): Promise<readonly { host: string; declared: Places; free: Places; reachable: boolean }[]>;
-  /** Idempotent by key and epoch. `avoid` names hosts that were given up. Throws `NoCapacity` before anything is started. */
-  submit(job: JobSubmission, options?: { avoid?: readonly string[] }): Promise<JobRef>;
+  /** Names a host that has room now, so that it can be written down before the submission. Throws `NoCapacity`. */
+  pick(wants: Places, options?: { avoid?: readonly string[] }): Promise<string>;
+  /**
+   * Idempotent by key and epoch, also once the job has ended. `host` names the only host to use; without it, one that has the
+   * job or has room is found, and `avoid` names those that were given up. Throws `NoCapacity` before anything is started, and
+   * `Conflict` for an epoch older than one that the host has seen, or a batch job that was removed.
+   */
+  submit(job: JobSubmission, options?: { host?: string; avoid?: readonly string[] }): Promise<JobRef>;
   /** Never throws for a host that is away: that is `lost`. `undefined`: the host answers, and never saw the job. */
   state(job: JobRef): Promise<JobState | undefined>;
-  /** The log (standard output and error together) from a byte offset on. */
+  /** The log (standard output and error together) from a byte offset on; a negative one counts from the end. */
   log(job: JobRef, offset: number, maxBytes: number): Promise<{ text: string; nextOffset: number }>;
-  /** A small file out of the job's folder; `undefined` where there is none. */
+  /** A file of at most 1 MiB out of the job's folder; `undefined` where there is none. `InvalidInput`: the path leads out of it. */
   readFile(job: JobRef, path: string): Promise<string | undefined>;
   /** Ends the whole process group: SIGTERM, then SIGKILL after `graceMs`. Idempotent. */
   end(job: JobRef, options?: { graceMs?: number }): Promise<void>;
-  /** Ends it and removes its folder. Idempotent. */
+  /**
+   * Ends it and removes its folder. Idempotent. A batch job stays removed: its epoch is refused from now on, also where it was
+   * never seen. A service may be submitted again, which is how one that died is launched anew.
+   */
   remove(job: JobRef): Promise<void>;
   /** What the reaper reads. */
   list(): AsyncIterable<JobListing>;
