@@ -4,9 +4,11 @@ import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { pipeline } from 'node:stream/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { parse as parseCsv, type CsvError, type Info } from 'csv-parse';
+import { none } from 'stream-chain/defs.js';
 import { streamArray } from 'stream-json/streamers/stream-array.js';
 import { z } from 'zod';
 import type { DataFormat } from '../schemas/data-settings.js';
@@ -17,11 +19,13 @@ export type ReadRow =
 
 const record = z.record(z.string(), z.unknown());
 
+const notAnObject = 'not a JSON object';
+
 const toRow = (value: unknown, line: number): ReadRow => {
   const parsed = record.safeParse(value);
   return parsed.success
     ? { kind: 'record', line, record: parsed.data }
-    : { kind: 'malformed', line, reason: 'not a JSON object' };
+    : { kind: 'malformed', line, reason: notAnObject };
 };
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 300);
@@ -41,22 +45,30 @@ async function* readJsonLines(body: Readable): AsyncGenerator<ReadRow> {
 
 /** A list of objects; `line` is the place in the list, from 1. */
 async function* readJsonList(body: Readable): AsyncGenerator<ReadRow> {
+  // Called text by text, not as a stream: a stream that fails throws away what it has read but not handed out.
+  const parse = streamArray.withParser() as unknown as (
+    text: string | typeof none,
+  ) => AsyncIterable<{ value: unknown }>;
   let place = 0;
-  const items = streamArray.withParserAsStream();
-  const feeding = pipeline(body, items).catch((error: unknown) => items.destroy(error as Error));
-  try {
-    for await (const item of items as AsyncIterable<{ value: unknown }>) {
-      place += 1;
-      yield toRow(item.value, place);
+  async function* rowsOf(text: string | typeof none): AsyncGenerator<ReadRow> {
+    try {
+      for await (const { value } of parse(text)) {
+        place += 1;
+        yield toRow(value, place);
+      }
+    } catch (error) {
+      yield { kind: 'malformed', line: place + 1, reason: reasonOf(error) };
     }
-  } catch (error) {
-    // Only what the parser says is the file's fault: a broken connection is no malformed row.
-    if (body.errored) throw body.errored;
-    yield { kind: 'malformed', line: place + 1, reason: reasonOf(error) };
-  } finally {
-    body.destroy();
-    await feeding;
   }
+  const utf8 = new StringDecoder('utf8');
+  for await (const bytes of body as AsyncIterable<Buffer>) {
+    for await (const row of rowsOf(utf8.write(bytes))) {
+      yield row;
+      // Nothing after the first error can be trusted.
+      if (row.kind === 'malformed' && row.reason !== notAnObject) return;
+    }
+  }
+  yield* rowsOf(none);
 }
 
 async function* readCsv(body: Readable): AsyncGenerator<ReadRow> {
@@ -67,10 +79,10 @@ async function* readCsv(body: Readable): AsyncGenerator<ReadRow> {
     info: true,
     skip_empty_lines: true,
     skip_records_with_error: true,
-    on_skip: (error: CsvError | undefined) => {
-      const line = typeof error?.['lines'] === 'number' ? error['lines'] : 0;
-      malformed.push({ kind: 'malformed', line, reason: reasonOf(error) });
-    },
+  });
+  parser.on('skip', (error: CsvError) => {
+    const line = typeof error['lines'] === 'number' ? error['lines'] : 0;
+    malformed.push({ kind: 'malformed', line, reason: reasonOf(error) });
   });
   body.once('error', (error) => parser.destroy(error));
   for await (const item of body.pipe(parser) as AsyncIterable<{ record: Record<string, string>; info: Info }>) {
@@ -113,12 +125,13 @@ async function* readText(body: Readable): AsyncGenerator<ReadRow> {
   try {
     for await (const bytes of body as AsyncIterable<Uint8Array>) {
       block += utf8.decode(bytes, { stream: true });
-      if (block.length < longestBlock) continue;
-      const end = block.lastIndexOf('\n\n');
-      const cut = end > 0 ? end + 2 : block.length;
-      yield rowOf(block.slice(0, cut));
-      line += block.slice(0, cut).split('\n').length - 1;
-      block = block.slice(cut);
+      while (block.length >= longestBlock) {
+        const end = block.lastIndexOf('\n\n', longestBlock - 2);
+        const cut = end > 0 ? end + 2 : longestBlock;
+        yield rowOf(block.slice(0, cut));
+        line += block.slice(0, cut).split('\n').length - 1;
+        block = block.slice(cut);
+      }
     }
     block += utf8.decode();
   } catch (error) {
