@@ -10,33 +10,51 @@ import { SystemError, failures, type FailureType } from '../dag/failures.js';
 const listProblems = (error: ZodError): string[] =>
   error.issues.map((issue) => `${issue.path.length === 0 ? 'the value' : issue.path.join('.')}: ${issue.message}`);
 
-const failureOf = (type: FailureType, message: string, rest: { cause?: unknown; details?: unknown }) =>
+interface Failure {
+  readonly type: FailureType;
+  readonly message: string;
+  readonly details: object;
+  readonly cause?: unknown;
+}
+
+const create = (
+  { type, message, details, cause }: Failure,
+  retryable: boolean = failures[type].retryable,
+): ApplicationFailure =>
   ApplicationFailure.create({
     type,
     message,
-    nonRetryable: !failures[type].retryable,
-    ...(rest.details === undefined ? {} : { details: [rest.details] }),
-    ...(rest.cause instanceof Error ? { cause: rest.cause } : {}),
+    nonRetryable: !retryable,
+    details: [details],
+    ...(cause instanceof Error ? { cause } : {}),
   });
 
 /** Maps anything thrown; an error that no type of the table describes keeps its message and is retried by the step's policy. */
 export function toApplicationFailure(error: unknown): ApplicationFailure {
   if (error instanceof ApplicationFailure) return error;
-  if (error instanceof SystemError)
-    return ApplicationFailure.create({
-      type: error.type,
-      message: error.message,
-      // The engine itself waits for a deploy, outside the step's attempts: a retry here would use them up.
-      nonRetryable: !error.retryable || error.type === 'TaskContractMissing',
-      details: [error.details],
-      ...(error.cause instanceof Error ? { cause: error.cause } : {}),
-    });
+  const failure = failureOf(error);
+  // Where it was thrown, not where it was mapped.
+  if (error instanceof Error && error.stack !== undefined) failure.stack = error.stack;
+  return failure;
+}
+
+function failureOf(error: unknown): ApplicationFailure {
+  if (error instanceof SystemError) {
+    const { type, message, details, cause } = error;
+    // The engine itself waits for a deploy, outside the step's attempts: a retry here would use them up.
+    return create({ type, message, details, cause }, error.retryable && type !== 'TaskContractMissing');
+  }
   if (error instanceof ZodError) {
     const problems = listProblems(error);
-    return failureOf('InvalidInput', problems.join('; '), { details: { problems } });
+    return create({ type: 'InvalidInput', message: problems.join('; '), details: { problems } });
   }
-  if (error instanceof Error) return failureOf('TaskFailed', error.message || error.name, { cause: error });
-  return failureOf('TaskFailed', `Something that is no Error was thrown: ${String(error)}`, {});
+  if (error instanceof Error)
+    return create({ type: 'TaskFailed', message: error.message || error.name, details: {}, cause: error.cause });
+  return create({
+    type: 'TaskFailed',
+    message: `something that is no Error was thrown: ${String(error)}`,
+    details: {},
+  });
 }
 
 /** An activity interceptor for every activity of a worker. */
