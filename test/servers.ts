@@ -22,7 +22,7 @@ declare module 'vitest' {
 interface Running<T> {
   readonly value: T;
   readonly pid: number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 interface Shared {

@@ -32,7 +32,7 @@ export const buildProgram = async (program: ServerProgram, folder: string, optio
   delete env.GOARCH;
   if (onPath === undefined) env.PATH = `${join(throwaway, 'bin')}${delimiter}${environment.PATH ?? ''}`;
   const args = ['install', '-ldflags=-s -w', `${program.goPackage}@v${program.version}`];
-  await runTool({ command: go, args, env, cwd: folder });
+  await runTool({ command: go, args, env, cwd: folder, onLine: describe });
   await rm(throwaway, { recursive: true, force: true });
 };
 

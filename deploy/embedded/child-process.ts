@@ -11,6 +11,7 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
 
 // First line: the group to guard. Second line: the group has ended by itself. End of file instead of it: the owner is gone.
 const watchdogScript = 'read -r group || exit 0; read -r ended && exit 0; kill -s KILL -- "-$group" 2>/dev/null';
@@ -25,6 +26,8 @@ export interface GuardedProcessOptions {
   readonly cwd?: string;
   /** Where its output goes, appended; without one only the last 8 KB are kept, in memory. */
   readonly logFile?: string;
+  /** Receives each line of its output, where there is no log file. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface GuardedProcess {
@@ -78,6 +81,12 @@ const keepTail = (child: ChildProcess): (() => string) => {
   return () => kept;
 };
 
+const followLines = (child: ChildProcess, onLine: (line: string) => void): void => {
+  for (const input of [child.stdout, child.stderr]) {
+    if (input !== null) createInterface({ input }).on('line', onLine);
+  }
+};
+
 const readTail = async (file: string): Promise<string> => {
   const handle = await open(file, 'r');
   try {
@@ -92,7 +101,7 @@ const readTail = async (file: string): Promise<string> => {
 
 /** Starts the program; throws the system's own error (`ENOENT`) when the program cannot be started at all. */
 export const startGuardedProcess = async (options: GuardedProcessOptions): Promise<GuardedProcess> => {
-  const { command, args, env, cwd, logFile } = options;
+  const { command, args, env, cwd, logFile, onLine } = options;
   if (logFile !== undefined) mkdirSync(dirname(logFile), { recursive: true });
   const log = logFile === undefined ? undefined : openSync(logFile, 'a');
   const output = log ?? 'pipe';
@@ -105,6 +114,7 @@ export const startGuardedProcess = async (options: GuardedProcessOptions): Promi
   if (log !== undefined) closeSync(log);
   const release = child.pid === undefined ? () => undefined : guard(child.pid);
   const memoryTail = keepTail(child);
+  if (onLine !== undefined) followLines(child, onLine);
 
   let ending: string | undefined;
   const exited = new Promise<void>((resolve) => {

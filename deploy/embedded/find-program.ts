@@ -41,14 +41,10 @@ export const findProgram = async (program: ServerProgram, options: FindOptions =
   }
   const path = cachedProgram(cacheFolder(environment), program);
   let from: FoundProgram['from'] = 'cache';
-  await onceInCache({
-    folder: dirname(path),
-    title: `${program.title} ${program.version}`,
-    isComplete: () => isExecutable(path),
-    make: async (partial) => {
-      from = await obtain(program, partial, { onProgress, environment });
-    },
-    onProgress,
+  const title = `${program.title} ${program.version}`;
+  const isComplete = (): Promise<boolean> => isExecutable(path);
+  await onceInCache({ folder: dirname(path), title, isComplete, onProgress }, async (partial) => {
+    from = await obtain(program, partial, { onProgress, environment });
   });
   return { path, from };
 };

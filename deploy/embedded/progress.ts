@@ -55,7 +55,7 @@ export const withProgress = async <T>(
     finish(`${title}: done in ${elapsed()}`);
     return result;
   } catch (error) {
-    finish(`${title}: failed after ${elapsed()}`);
+    finish(`${title}: not done after ${elapsed()}, ${error instanceof Error ? error.message : String(error)}`);
     throw error;
   }
 };

@@ -7,6 +7,8 @@ export interface ToolRun {
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Receives each line that it prints. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** Thrown when the tool ends with anything but exit code 0; the message is its last meaningful line. */

@@ -35,7 +35,7 @@ export interface S3Access {
 
 export interface S3Server extends S3Access {
   readonly pid: number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts the server and returns once it answers a signed request; throws Unavailable otherwise. Buckets are the caller's to make. */

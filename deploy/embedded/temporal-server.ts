@@ -43,7 +43,7 @@ export interface TemporalServer {
   readonly namespace: string;
   readonly uiUrl?: string;
   readonly pid: number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts the server and returns once it answers with Pawl's search attributes registered; throws Unavailable otherwise. */
