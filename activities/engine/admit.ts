@@ -5,7 +5,7 @@ import type { ResolveContext } from '../../dag/context.js';
 import { SystemError } from '../../dag/failures.js';
 import type { Graph, Json } from '../../dag/graph.js';
 import { parseRunInput } from '../../dag/run-options.js';
-import { graphUntil } from '../../dag/stop-after.js';
+import { stopAfter } from '../../dag/stop-after.js';
 import type { Systems } from '../../systems/systems.js';
 import { graphOfTask, namesOf, type Catalog } from './catalog.js';
 import type { AdmitRequest, Admission, UnknownDagDetails } from './protocol.js';
@@ -38,7 +38,7 @@ export async function admit(settings: AdmitSettings, request: AdmitRequest): Pro
       ...(options.reason === undefined ? {} : { reason: options.reason }),
       ...(options.by === undefined ? {} : { by: options.by }),
     },
-    graph: options.stopAfter === undefined ? entry.graph : graphUntil(entry.graph, options.stopAfter),
+    graph: options.stopAfter === undefined ? entry.graph : stopAfter(entry.graph, [options.stopAfter]),
     params: resolved,
     ...(model === undefined ? {} : { model }),
     ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
