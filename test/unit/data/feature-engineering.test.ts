@@ -36,19 +36,25 @@ describe('masking personal data', () => {
 });
 
 test('normalising gives one form of Unicode, one line end and no invisible characters', () => {
-  expect(normalise('\ufeffCafe\u0301\r\n\r\n\r\n\r\nzero\u200bwidth  two\u00a0spaces ')).toBe('Café\n\nzerowidth two spaces');
+  expect(normalise('\ufeffCafe\u0301\r\n\r\n\r\n\r\nzero\u200bwidth  two\u00a0spaces ')).toBe(
+    'Café\n\nzerowidth two spaces',
+  );
 });
 
 describe('chunking', () => {
   const text = Array.from({ length: 60 }, (_, index) => `Sentence number ${index} has six words.`).join(' ');
 
-  test.each(['words', 'o200k_base'] as const)('no chunk is longer than asked for, and nothing is lost (%s)', async (name) => {
-    const tokenizer = await loadTokenizer(name);
-    const chunks = chunkText(text, { maxTokens: 40, overlapTokens: 10 }, tokenizer);
-    expect(chunks.length).toBeGreaterThan(5);
-    for (const chunk of chunks) expect(chunk.tokens).toBeLessThanOrEqual(40);
-    for (let index = 0; index < 60; index += 1) expect(chunks.some((chunk) => chunk.text.includes(`number ${index} has`))).toBe(true);
-  });
+  test.each(['words', 'o200k_base'] as const)(
+    'no chunk is longer than asked for, and nothing is lost (%s)',
+    async (name) => {
+      const tokenizer = await loadTokenizer(name);
+      const chunks = chunkText(text, { maxTokens: 40, overlapTokens: 10 }, tokenizer);
+      expect(chunks.length).toBeGreaterThan(5);
+      for (const chunk of chunks) expect(chunk.tokens).toBeLessThanOrEqual(40);
+      for (let index = 0; index < 60; index += 1)
+        expect(chunks.some((chunk) => chunk.text.includes(`number ${index} has`))).toBe(true);
+    },
+  );
 
   test('each chunk begins with the end of the one before', () => {
     const chunks = chunkText(text, { maxTokens: 40, overlapTokens: 12 }, wordTokenizer);
@@ -147,7 +153,11 @@ describe('expectations', () => {
     source: 's3://lake/',
     expect: { minRows: 100, maxRowChangePercent: 40, fields: ['prompt'], maxLengthChangePercent: 50 },
   });
-  const profile = { tokenDeciles: [1, 2, 3, 4, 5, 60, 70, 80, 90, 95, 99], fields: { prompt: 1, text_content: 1 }, categories: {} };
+  const profile = {
+    tokenDeciles: [1, 2, 3, 4, 5, 60, 70, 80, 90, 95, 99],
+    fields: { prompt: 1, text_content: 1 },
+    categories: {},
+  };
   const good = { rows: { train: 800, validation: 100, test: 100 }, records: 1_000, quarantinedRows: 5, profile };
   const last = { rows: { train: 800, validation: 100, test: 100 }, profile } as unknown as DatasetManifest;
 
@@ -158,7 +168,10 @@ describe('expectations', () => {
     [{ ...good, rows: { train: 1_800, validation: 100, test: 100 } }, /changed from 1000 to 2000/],
     [{ ...good, rows: { train: 1_000, validation: 0, test: 100 } }, /validation split/],
     [{ ...good, profile: { ...profile, fields: { text_content: 1 } } }, /'prompt'/],
-    [{ ...good, profile: { ...profile, tokenDeciles: profile.tokenDeciles.map((value) => value * 3) } }, /median length/],
+    [
+      { ...good, profile: { ...profile, tokenDeciles: profile.tokenDeciles.map((value) => value * 3) } },
+      /median length/,
+    ],
   ])('one is broken (%#)', (candidate, sentence) => {
     expect(brokenExpectations(candidate, settings, last).join('; ')).toMatch(sentence);
   });
