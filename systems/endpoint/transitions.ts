@@ -1,0 +1,166 @@
+// From one state of an endpoint to the next, or why not. Pure: every rule of what an endpoint may do stands here.
+
+import type { EndpointChangeKind, EndpointState } from './state.js';
+
+/** Who moves the endpoint, and why. */
+export interface EndpointAct {
+  /** One for each write, and the same when the write is tried again. */
+  readonly operationId: string;
+  readonly by: string;
+  readonly reason: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+/** `refusal`: one sentence. Where the state was already made by the act, `next` is that state. */
+export type Transition =
+  { readonly allowed: true; readonly next: EndpointState } | { readonly allowed: false; readonly refusal: string };
+
+const refuse = (refusal: string): Transition => ({ allowed: false, refusal });
+
+type Change = Partial<Pick<EndpointState, 'champion' | 'previous' | 'challenger' | 'trial' | 'weights' | 'leaseMs'>>;
+
+function move(state: EndpointState, kind: EndpointChangeKind, act: EndpointAct, change: Change): Transition {
+  const { operationId, by, reason, at } = act;
+  const generation = state.generation + 1;
+  return { allowed: true, next: { ...state, ...change, generation, operationId, change: { kind, by, reason, at } } };
+}
+
+const noChallenger = { challenger: null, trial: null, weights: { champion: 100, challenger: 0 } } as const;
+
+const where = (state: EndpointState): string => `the endpoint ${state.model} in ${state.environment}`;
+
+/** The trial that the caller means, or why it is not on. */
+function faultOfTrial(state: EndpointState | null, trial: string): string | undefined {
+  if (state === null) return `No trial ${trial} is on: there is no endpoint.`;
+  if (state.trial === trial) return undefined;
+  const instead = state.trial === null ? 'no challenger is on trial' : `the trial ${state.trial} is on`;
+  return `The trial ${trial} is not on at ${where(state)}: ${instead} since generation ${state.generation} (${state.change.kind} by ${state.change.by}).`;
+}
+
+const isDone = (state: EndpointState | null, act: EndpointAct): state is EndpointState =>
+  state !== null && state.operationId === act.operationId;
+
+/** A model's first champion, where there is no endpoint yet, or one that serves nothing. */
+export function firstPromotion(
+  state: EndpointState | null,
+  act: EndpointAct,
+  first: { environment: string; model: string; version: number; leaseMs: number },
+): Transition {
+  if (isDone(state, act)) return { allowed: true, next: state };
+  const { environment, model, version, leaseMs } = first;
+  if (state !== null) {
+    if (state.champion !== null)
+      return refuse(`Version ${version} is no first champion: ${where(state)} serves version ${state.champion}.`);
+    return move(state, 'promote', act, { ...noChallenger, champion: version, leaseMs });
+  }
+  const { operationId, by, reason, at } = act;
+  return {
+    allowed: true,
+    next: {
+      schema: 1,
+      environment,
+      model,
+      generation: 1,
+      operationId,
+      champion: version,
+      previous: null,
+      ...noChallenger,
+      leaseMs,
+      change: { kind: 'promote', by, reason, at },
+    },
+  };
+}
+
+/** Begins a trial: names the challenger, at weight 0. */
+export function nameChallenger(
+  state: EndpointState | null,
+  act: EndpointAct,
+  challenge: { version: number; trial: string; leaseMs?: number },
+): Transition {
+  if (isDone(state, act)) return { allowed: true, next: state };
+  if (state === null || state.champion === null)
+    return refuse(
+      `Version ${challenge.version} cannot challenge: there is no champion; the first version is promoted.`,
+    );
+  if (state.challenger !== null)
+    return refuse(
+      `Version ${state.challenger} is on trial at ${where(state)} (${state.trial}): end that rollout first.`,
+    );
+  if (state.champion === challenge.version)
+    return refuse(`Version ${challenge.version} is the champion of ${where(state)} already.`);
+  const { version: challenger, trial, leaseMs = state.leaseMs } = challenge;
+  return move(state, 'trial', act, { challenger, trial, leaseMs });
+}
+
+/** Gives the trial's challenger a share of the traffic. */
+export function shiftWeight(
+  state: EndpointState | null,
+  act: EndpointAct,
+  shift: { trial: string; weightPercent: number },
+): Transition {
+  if (isDone(state, act)) return { allowed: true, next: state };
+  const fault = faultOfTrial(state, shift.trial);
+  if (state === null || fault !== undefined) return refuse(fault ?? 'There is no endpoint.');
+  const { weightPercent } = shift;
+  if (!(weightPercent >= 0 && weightPercent <= 100))
+    return refuse(`The weight ${weightPercent} is not between 0 and 100.`);
+  return move(state, 'weight', act, { weights: { champion: 100 - weightPercent, challenger: weightPercent } });
+}
+
+/** The commit: the trial's challenger becomes the champion. */
+export function promote(state: EndpointState | null, act: EndpointAct, trial: string): Transition {
+  if (isDone(state, act)) return { allowed: true, next: state };
+  const fault = faultOfTrial(state, trial);
+  if (state === null || fault !== undefined) return refuse(fault ?? 'There is no endpoint.');
+  return move(state, 'promote', act, { ...noChallenger, champion: state.challenger, previous: state.champion });
+}
+
+/** Takes the trial's challenger off. */
+export function abort(state: EndpointState | null, act: EndpointAct, trial: string): Transition {
+  return endTrial(state, act, { trial, kind: 'abort' });
+}
+
+/** Takes the trial's challenger off because its lease ran out. */
+export function expire(state: EndpointState | null, act: EndpointAct, trial: string): Transition {
+  return endTrial(state, act, { trial, kind: 'expire' });
+}
+
+function endTrial(
+  state: EndpointState | null,
+  act: EndpointAct,
+  end: { trial: string; kind: 'abort' | 'expire' },
+): Transition {
+  if (isDone(state, act)) return { allowed: true, next: state };
+  const fault = faultOfTrial(state, end.trial);
+  if (state === null || fault !== undefined) return refuse(fault ?? 'There is no endpoint.');
+  return move(state, end.kind, act, noChallenger);
+}
+
+/**
+ * Champion = an earlier version (the previous one where none is named), whatever trial is on. Afterwards no previous
+ * version is known unless `previous` says it: a second rollback must not return to the version that was just left.
+ */
+export function rollBack(
+  state: EndpointState | null,
+  act: EndpointAct,
+  back: { toVersion?: number; previous?: number } = {},
+): Transition {
+  if (isDone(state, act)) return { allowed: true, next: state };
+  if (state === null || state.champion === null)
+    return refuse('There is nothing to roll back: the endpoint serves no version.');
+  const toVersion = back.toVersion ?? state.previous;
+  if (toVersion === null)
+    return refuse(`No previous version of ${where(state)} is known: name the version to go back to.`);
+  if (toVersion === state.champion) return refuse(`Version ${toVersion} is the champion of ${where(state)} already.`);
+  return move(state, 'rollback', act, { ...noChallenger, champion: toVersion, previous: back.previous ?? null });
+}
+
+/** An operator sends everything to the champion. */
+export function championOnly(state: EndpointState | null, act: EndpointAct): Transition {
+  if (isDone(state, act)) return { allowed: true, next: state };
+  if (state === null) return refuse('There is no endpoint.');
+  if (state.challenger === null)
+    return refuse(`No challenger is on trial at ${where(state)}: it serves its champion only.`);
+  return move(state, 'champion-only', act, noChallenger);
+}
