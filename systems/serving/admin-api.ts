@@ -1,0 +1,41 @@
+// The gateway's admin API, as both sides read it: requests that a router takes, and answers that the worker believes.
+
+import { z } from 'zod';
+
+const generation = z.number().int().nonnegative();
+const version = z.coerce.number().int().positive();
+
+export const syncRequest = z.object({ model: z.string().min(1) });
+export const syncAnswer = z.object({ generation });
+
+export const leaseRequest = z.object({
+  model: z.string().min(1),
+  generation,
+  trial: z.string().min(1),
+  leaseMs: z.number().positive(),
+});
+export const leaseAnswer = z.discriminatedUnion('lease', [
+  z.object({ lease: z.literal('held'), remainingMs: z.number() }),
+  z.object({ lease: z.literal('expired') }),
+  z.object({ lease: z.literal('other-generation'), generation }),
+]);
+
+export const versionQuery = z.object({ model: z.string().min(1), version });
+/** `routed`: a new request could still go there. */
+export const inFlightAnswer = z.object({ inFlight: z.number().int().nonnegative(), routed: z.boolean() });
+
+export const windowQuery = versionQuery.extend({ windowMs: z.coerce.number().positive() });
+/** `measurement: null`: this router does not know the model. */
+export const windowAnswer = z.object({
+  measurement: z
+    .object({
+      requests: z.number(),
+      errors: z.number(),
+      abandoned: z.number(),
+      latency: z.object({ boundsMs: z.array(z.number()), counts: z.array(z.number()) }),
+      coveredMs: z.number(),
+    })
+    .nullable(),
+});
+
+export const adminError = z.object({ error: z.object({ type: z.string(), message: z.string() }) });
