@@ -111,7 +111,7 @@ def read_settings(value: dict[str, Any]) -> Settings:
         confidence=read.number("confidence", 0.95, 0.5, 0.9999),
         seed=read.whole("seed", 0),
         precision=read.choice("precision", "auto", ("auto", "bf16", "fp32")),
-        prompt_format=read.choice("promptFormat", "plain", PROMPT_FORMATS),
+        prompt_format=read.choice("promptFormat", "auto", ("auto", *PROMPT_FORMATS)),
         threads=read.whole("threads", None, 1),
         base=read.text("base", None),
     )
@@ -149,12 +149,13 @@ class Model:
             model = load_model(folder, dtype)
         self.tokenizer = load_tokenizer(folder)
         self.padding = padding_id(self.tokenizer)
+        self.prompt_format = _trained_format(folder) if settings.prompt_format == "auto" else settings.prompt_format
         self.model = model.to(self.device).eval()
         self.context = context_length(model) or 1 << 30
 
     def examples(self, path: Path, suite: Suite) -> list[Row]:
         rows = []
-        for row in read_examples(path, self.tokenizer, self.settings.prompt_format):
+        for row in read_examples(path, self.tokenizer, self.prompt_format):
             rows.append(row)
             if len(rows) == suite.max_examples:
                 break
@@ -249,6 +250,15 @@ class Model:
         )
         texts = self.tokenizer.batch_decode(generated[:, longest:], skip_special_tokens=True)
         return [_cut(text, suite.stop) for text in texts]
+
+
+def _trained_format(folder: Path) -> str:
+    """How the model's own training put its prompts, where its folder says so."""
+    try:
+        record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+        return "chat" if record["recipe"]["promptFormat"] == "chat" else "plain"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "plain"
 
 
 def _cut(text: str, stops: list[str]) -> str:

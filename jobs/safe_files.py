@@ -73,7 +73,7 @@ def why_unsafe(file: BinaryIO, name: str = "", nesting: int = 0) -> str | None:
     if head.startswith((b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")):
         return "is compressed in a way that cannot be looked into"
     try:
-        if head.startswith(b"PK") or zipfile.is_zipfile(file):
+        if head.startswith(b"PK\x03\x04") or zipfile.is_zipfile(file):
             return _why_unsafe_zip(file, nesting)
         if head[257:262] == b"ustar":
             return _why_unsafe_tar(file, nesting)
@@ -178,7 +178,10 @@ def _unpacked(file: BinaryIO, head: bytes) -> BinaryIO | None:
     if head.startswith((b"\xfd7zXZ\x00", b"\x5d\x00\x00")):
         return lzma.LZMAFile(file)  # type: ignore[return-value]
     if head[:1] == b"\x78" and len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0:
-        start = zlib.decompressobj().decompress(head, 64)
+        try:
+            start = zlib.decompressobj().decompress(head, 64)
+        except zlib.error:  # zlib's mark is two bytes that a text may begin with: `x^2`
+            return None
         return io.BytesIO(start) if re.match(rb"\x80[\x02-\x05]", start) else None
     return None
 

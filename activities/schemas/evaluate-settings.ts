@@ -43,7 +43,8 @@ export const evaluateSettings = z
     confidence: z.number().min(0.5).max(0.9999).default(0.95),
     seed: z.number().int().nonnegative().default(0),
     precision: z.enum(['auto', 'bf16', 'fp32']).default('auto'),
-    promptFormat: z.enum(['plain', 'chat']).default('plain'),
+    /** `auto`: as each model was trained. */
+    promptFormat: z.enum(['auto', 'plain', 'chat']).default('auto'),
     threads: count.optional(),
     ...jobPlaces,
     timeLimitMs: jobPlaces.timeLimitMs.default(6 * hourMs),
