@@ -143,15 +143,13 @@ class GraphPlanner implements Planner {
   result(state: PlannerState): RunResult | undefined {
     if (state.open > 0) return undefined;
     const own = (index: number): boolean => this.steps[index]?.teardownOf === undefined;
-    const indexes = this.steps.map((_, index) => index);
-    const work = indexes.filter(own);
+    const work = [...this.steps.keys()].filter(own);
     const leaves = work.filter((index) => !this.downstream[index]?.some(own));
-    const deciding = leaves.length > 0 ? leaves : indexes.filter((index) => this.downstream[index]?.length === 0);
     const has = (index: number, ...statuses: readonly StepStatus[]): boolean =>
       statuses.includes(state.statuses[index] ?? 'waiting');
     const failedSteps = work.filter((index) => has(index, 'failed')).map((index) => this.steps[index]?.id ?? '');
     if (state.cancelled && work.some((index) => has(index, 'cancelled'))) return { status: 'cancelled', failedSteps };
-    const failed = deciding.some((index) => has(index, 'failed', 'upstream_failed', 'cancelled'));
+    const failed = leaves.some((index) => has(index, 'failed', 'upstream_failed', 'cancelled'));
     return { status: failed ? 'failed' : 'success', failedSteps };
   }
 
