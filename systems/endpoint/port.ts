@@ -14,13 +14,15 @@ export type EndpointWrite =
 
 /** Throws SystemError: `Unavailable`, `Corrupt` (the object is there and cannot be read: `pawl reconcile` mends it). */
 export interface Endpoints {
+  /** Those whose object is lost but whose history is there, too. */
   models(): AsyncIterable<string>;
+  /** Throws `Corrupt` also where the object is gone but its history is there: that is no first rollout. */
   read(model: string): Promise<EndpointReading | undefined>;
   /**
    * Compare-and-set: writes `next` where the object still is what `over` names (null: nothing there).
    * `next.generation` is one higher than what it replaces. Idempotent by `next.operationId`, also when an answer was lost.
    */
   write(model: string, next: EndpointState, over: EndpointReading | null): Promise<EndpointWrite>;
-  /** Every state that was ever written and is known, oldest first. */
-  history(model: string): AsyncIterable<EndpointState>;
+  /** Every state that was ever written and is known, oldest first; a record that cannot be read shows as a gap. */
+  history(model: string, options?: { fromGeneration?: number }): AsyncIterable<EndpointState>;
 }

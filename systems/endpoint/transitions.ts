@@ -38,8 +38,9 @@ function faultOfTrial(state: EndpointState | null, trial: string): string | unde
   return `The trial ${trial} is not on at ${where(state)}: ${instead} since generation ${state.generation} (${state.change.kind} by ${state.change.by}).`;
 }
 
-const isDone = (state: EndpointState | null, act: EndpointAct): state is EndpointState =>
-  state !== null && state.operationId === act.operationId;
+/** A write that is tried again finds its own content. */
+const alreadyDone = (state: EndpointState | null, act: EndpointAct): Transition | undefined =>
+  state?.operationId === act.operationId ? { allowed: true, next: state } : undefined;
 
 /** A model's first champion, where there is no endpoint yet, or one that serves nothing. */
 export function firstPromotion(
@@ -47,7 +48,8 @@ export function firstPromotion(
   act: EndpointAct,
   first: { environment: string; model: string; version: number; leaseMs: number },
 ): Transition {
-  if (isDone(state, act)) return { allowed: true, next: state };
+  const done = alreadyDone(state, act);
+  if (done !== undefined) return done;
   const { environment, model, version, leaseMs } = first;
   if (state !== null) {
     if (state.champion !== null)
@@ -78,7 +80,8 @@ export function nameChallenger(
   act: EndpointAct,
   challenge: { version: number; trial: string; leaseMs?: number },
 ): Transition {
-  if (isDone(state, act)) return { allowed: true, next: state };
+  const done = alreadyDone(state, act);
+  if (done !== undefined) return done;
   if (state === null || state.champion === null)
     return refuse(
       `Version ${challenge.version} cannot challenge: there is no champion; the first version is promoted.`,
@@ -99,7 +102,8 @@ export function shiftWeight(
   act: EndpointAct,
   shift: { trial: string; weightPercent: number },
 ): Transition {
-  if (isDone(state, act)) return { allowed: true, next: state };
+  const done = alreadyDone(state, act);
+  if (done !== undefined) return done;
   const fault = faultOfTrial(state, shift.trial);
   if (state === null || fault !== undefined) return refuse(fault ?? 'There is no endpoint.');
   const { weightPercent } = shift;
@@ -110,7 +114,8 @@ export function shiftWeight(
 
 /** The commit: the trial's challenger becomes the champion. */
 export function promote(state: EndpointState | null, act: EndpointAct, trial: string): Transition {
-  if (isDone(state, act)) return { allowed: true, next: state };
+  const done = alreadyDone(state, act);
+  if (done !== undefined) return done;
   const fault = faultOfTrial(state, trial);
   if (state === null || fault !== undefined) return refuse(fault ?? 'There is no endpoint.');
   return move(state, 'promote', act, { ...noChallenger, champion: state.challenger, previous: state.champion });
@@ -131,7 +136,8 @@ function endTrial(
   act: EndpointAct,
   end: { trial: string; kind: 'abort' | 'expire' },
 ): Transition {
-  if (isDone(state, act)) return { allowed: true, next: state };
+  const done = alreadyDone(state, act);
+  if (done !== undefined) return done;
   const fault = faultOfTrial(state, end.trial);
   if (state === null || fault !== undefined) return refuse(fault ?? 'There is no endpoint.');
   return move(state, end.kind, act, noChallenger);
@@ -146,7 +152,8 @@ export function rollBack(
   act: EndpointAct,
   back: { toVersion?: number; previous?: number } = {},
 ): Transition {
-  if (isDone(state, act)) return { allowed: true, next: state };
+  const done = alreadyDone(state, act);
+  if (done !== undefined) return done;
   if (state === null || state.champion === null)
     return refuse('There is nothing to roll back: the endpoint serves no version.');
   const toVersion = back.toVersion ?? state.previous;
@@ -158,7 +165,8 @@ export function rollBack(
 
 /** An operator sends everything to the champion. */
 export function championOnly(state: EndpointState | null, act: EndpointAct): Transition {
-  if (isDone(state, act)) return { allowed: true, next: state };
+  const done = alreadyDone(state, act);
+  if (done !== undefined) return done;
   if (state === null) return refuse('There is no endpoint.');
   if (state.challenger === null)
     return refuse(`No challenger is on trial at ${where(state)}: it serves its champion only.`);

@@ -18,47 +18,51 @@ const isFailure = (error: unknown, type: SystemError['type']): error is SystemEr
 /** `NotFound` of the object; that of the bucket is a mistake in the settings and must not look like an empty store. */
 const isAbsence = (error: unknown): boolean => isFailure(error, 'NotFound') && error.details['missing'] !== 'bucket';
 
-/** The text of an object and its ETag; `undefined` where there is none. Throws `IntegrityFailed`, `Unavailable`, … */
-export async function readText(store: ObjectStore, key: string): Promise<{ text: string; etag: string } | undefined> {
+/** What stands there, of whatever kind; the ETag lets a mender write over exactly these bytes. */
+const corrupt = (sentence: string, etag: string, cause?: unknown): SystemError =>
+  new SystemError('Corrupt', sentence, { details: { etag }, cause });
+
+async function readText(store: ObjectStore, key: string): Promise<{ text: string; etag: string } | undefined> {
   for (let tryNumber = 1; ; tryNumber += 1) {
+    let etag = '';
     try {
-      const { body, etag } = await store.get(key);
-      return { text: await text(body), etag };
+      const object = await store.get(key);
+      etag = object.etag;
+      return { text: await text(object.body), etag };
     } catch (error) {
       if (isAbsence(error)) return undefined;
       // A small answer that was cut off or damaged on its way is worth asking for again at once.
-      if (!isFailure(error, 'IntegrityFailed') || tryNumber === readTries) throw error;
+      if (!isFailure(error, 'IntegrityFailed')) throw error;
+      if (tryNumber < readTries) continue;
+      // Bytes that arrive whole every time and never match were damaged at rest.
+      if (error.details['actual'] !== undefined) throw corrupt(error.message, etag, error);
+      throw error;
     }
   }
 }
 
-/** Reads and checks an object; `undefined` where there is none. Throws `Corrupt` where it is not what the schema wants. */
+/**
+ * Reads and checks an object; `undefined` where there is none. Throws `Corrupt` where it is not what the schema wants, with
+ * its ETag in the details.
+ */
 export async function readJson<T>(
   store: ObjectStore,
   key: string,
   schema: z.ZodType<T>,
 ): Promise<JsonReading<T> | undefined> {
-  const place = `s3://${store.bucketName}/${key}`;
-  let found: { text: string; etag: string } | undefined;
-  try {
-    found = await readText(store, key);
-  } catch (error) {
-    // Bytes that arrived whole three times and never matched were damaged at rest.
-    if (isFailure(error, 'IntegrityFailed') && error.details['actual'] !== undefined)
-      throw new SystemError('Corrupt', `${place} was damaged at rest: ${error.message}`, { cause: error });
-    throw error;
-  }
+  const found = await readText(store, key);
   if (found === undefined) return undefined;
+  const place = `s3://${store.bucketName}/${key}`;
   let json: unknown;
   try {
     json = JSON.parse(found.text);
   } catch (cause) {
-    throw new SystemError('Corrupt', `${place} is no JSON: restore it.`, { cause });
+    throw corrupt(`${place} is no JSON: restore it.`, found.etag, cause);
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return { value: parsed.data, etag: found.etag };
   const problem = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
-  throw new SystemError('Corrupt', `${place} does not hold what it should (${problem}): restore it.`);
+  throw corrupt(`${place} does not hold what it should (${problem}): restore it.`, found.etag);
 }
 
 /** Writes over what `over` names (null: nothing there). Throws `Conflict` where something else stands there. */

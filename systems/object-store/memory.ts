@@ -48,6 +48,10 @@ export class MemoryObjectStore implements ObjectStore {
     return new MemoryObjectStore(name, this.#buckets);
   }
 
+  async credentialsExpireAt(): Promise<undefined> {
+    return undefined;
+  }
+
   async createBucketIfMissing(): Promise<void> {
     if (!this.#buckets.has(this.bucketName)) this.#buckets.set(this.bucketName, new Map());
   }

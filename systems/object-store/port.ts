@@ -37,6 +37,8 @@ export interface PutResult {
  */
 export interface ObjectStore {
   readonly bucketName: string;
+  /** When the credentials end for good; `undefined` where they do not, or are renewed by themselves. */
+  credentialsExpireAt(): Promise<Date | undefined>;
   /** The same store and credentials, another bucket. */
   bucket(name: string): ObjectStore;
   /** Streams an object; throws `NotFound`. `range` is inclusive, and turns the digest check off. */

@@ -78,6 +78,16 @@ export class S3ObjectStore implements ObjectStore {
     this.#client.destroy();
   }
 
+  async credentialsExpireAt(): Promise<Date | undefined> {
+    const { expiration, $source } = (await this.#client.config.credentials()) as {
+      expiration?: Date;
+      $source?: Readonly<Record<string, unknown>>;
+    };
+    // Those from the environment or from code are what they are; every other source gives new ones in time.
+    const renewed = $source?.['CREDENTIALS_ENV_VARS'] === undefined && $source?.['CREDENTIALS_CODE'] === undefined;
+    return renewed ? undefined : expiration;
+  }
+
   /** Idempotent. Throws `PermissionDenied` where the bucket is someone else's. */
   async createBucketIfMissing(): Promise<void> {
     const target = { Bucket: this.bucketName };
