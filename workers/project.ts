@@ -1,0 +1,108 @@
+// A team's project: what its pawl.config.ts says, and the DAGs, tasks and models that its files export.
+
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { tsImport } from 'tsx/esm/api';
+import type { Dag } from '../dag/dag.js';
+import { SystemError } from '../dag/failures.js';
+import type { Task } from '../dag/task.js';
+import { isModel } from '../pipelines/model.js';
+import { resolveSettings, type DeploymentSettings } from './settings.js';
+
+export interface Project {
+  readonly root: string;
+  readonly settings: DeploymentSettings;
+  readonly dags: readonly Dag[];
+  readonly tasks: readonly Task[];
+  /** The models' files, by name. */
+  readonly models: ReadonlyMap<string, unknown>;
+  /** All that was loaded: what a change of means a reload. */
+  readonly files: readonly string[];
+}
+
+const folders = ['pipelines', 'tasks', 'models'];
+const configNames = ['pawl.config.ts', 'pawl.config.js', 'pawl.config.mjs'];
+const isSource = (file: string): boolean => /\.(ts|mts|js|mjs)$/.test(file) && !/\.(test|d)\.\w+$/.test(file);
+
+/** Files by convention: all below pipelines/, tasks/ and models/. */
+async function conventionalFiles(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of folders) {
+    if (!existsSync(join(root, folder))) continue;
+    const entries = await readdir(join(root, folder), { recursive: true });
+    found.push(...entries.filter(isSource).map((file) => join(root, folder, file)));
+  }
+  return found.sort();
+}
+
+async function load(file: string, root: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return (await tsImport(pathToFileURL(file).href, import.meta.url)) as Record<string, unknown>;
+  } catch (cause) {
+    if (cause instanceof SystemError)
+      throw new SystemError(cause.type, `${relative(root, file)}: ${cause.message}`, { cause });
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new SystemError('InvalidInput', `${relative(root, file)} cannot be loaded: ${reason}.`, { cause });
+  }
+}
+
+const kindOf = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
+const isDag = (value: unknown): value is Dag =>
+  kindOf(value) === 'dag' && typeof value === 'object' && value !== null && 'graph' in value;
+const isTask = (value: unknown): value is Task =>
+  ['activity', 'job', 'workflow'].includes(kindOf(value) as string) &&
+  typeof value === 'object' &&
+  value !== null &&
+  'contract' in value;
+
+/** Exports of modules, default exports that were wrapped by an older module system included. */
+const exportsOf = (module: Readonly<Record<string, unknown>>): unknown[] => {
+  const wrapped = module['default'];
+  const inner =
+    typeof wrapped === 'object' && wrapped !== null && '__esModule' in wrapped ? Object.values(wrapped) : [];
+  return [...new Set([...Object.values(module), ...inner])];
+};
+
+/** Throws `InvalidInput` for a file that cannot be loaded, and where two models have one name. */
+export async function loadProject(root: string, given: readonly string[] = []): Promise<Project> {
+  const folder = resolve(root);
+  const configFile = configNames.map((name) => join(folder, name)).find((path) => existsSync(path));
+  const config = configFile === undefined ? undefined : exportsOf(await load(configFile, folder))[0];
+  const settings = resolveSettings(config, process.env);
+  const files = given.length > 0 ? given.map((file) => resolve(folder, file)) : await conventionalFiles(folder);
+
+  const dags = new Set<Dag>();
+  const tasks = new Set<Task>();
+  const models = new Map<string, unknown>();
+  const fileOfModel = new Map<string, string>();
+  for (const file of files) {
+    if (!existsSync(file))
+      throw new SystemError('NotFound', `There is no file ${relative(folder, file)} in ${folder}.`);
+    for (const value of exportsOf(await load(file, folder))) {
+      if (isDag(value)) dags.add(value);
+      else if (isTask(value)) tasks.add(value);
+      else if (isModel(value)) {
+        const other = fileOfModel.get(value.name);
+        if (other !== undefined && other !== file) {
+          throw new SystemError(
+            'InvalidInput',
+            `${relative(folder, other)} and ${relative(folder, file)} both define the model ${value.name}: rename one.`,
+          );
+        }
+        fileOfModel.set(value.name, file);
+        models.set(value.name, value.settings);
+      }
+    }
+  }
+  return {
+    root: folder,
+    settings,
+    dags: [...dags],
+    tasks: [...tasks],
+    models,
+    files: configFile === undefined ? files : [configFile, ...files],
+  };
+}
