@@ -8,7 +8,10 @@ export function computeSystems(all: readonly Compute[]): ComputeSystems {
   const byName = new Map(all.map((compute) => [compute.name, compute]));
   const names = [...byName.keys()];
   if (names.length !== all.length)
-    throw new SystemError('InvalidInput', `Two compute systems have one name among ${all.map(({ name }) => name).join(', ')}.`);
+    throw new SystemError(
+      'InvalidInput',
+      `Two compute systems have one name among ${all.map(({ name }) => name).join(', ')}.`,
+    );
   return {
     names,
     get(name) {

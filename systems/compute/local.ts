@@ -55,13 +55,18 @@ class ProcessTransport implements SupervisorTransport {
       child.stdin.end(input);
       const [answer, noise, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
       if (answer !== '') return answer;
-      const reason = code === null ? `did not answer within ${timeoutMs} ms` : `ended with ${code}: ${noise.trim().slice(-500)}`;
+      const reason =
+        code === null ? `did not answer within ${timeoutMs} ms` : `ended with ${code}: ${noise.trim().slice(-500)}`;
       throw new SystemError('Unavailable', `The supervisor of this machine, run by ${this.#python}, ${reason}.`);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-        throw new SystemError('InvalidInput', `There is no Python at ${this.#python}: install Python 3.8 or later, or name another.`, {
-          cause: error,
-        });
+        throw new SystemError(
+          'InvalidInput',
+          `There is no Python at ${this.#python}: install Python 3.8 or later, or name another.`,
+          {
+            cause: error,
+          },
+        );
       throw error;
     } finally {
       clearTimeout(timer);

@@ -93,7 +93,11 @@ export class MemoryCompute implements Compute {
       .sort((left, right) => right.free.gpus - left.free.gpus || right.free.memoryBytes - left.free.memoryBytes);
     if (first === undefined) {
       const ever = [...this.#hosts.values()].some(({ declared }) => fits(wants, declared));
-      throw new SystemError('NoCapacity', `No host of the compute ${this.name} has room for the job.`, ever ? {} : { retryable: false });
+      throw new SystemError(
+        'NoCapacity',
+        `No host of the compute ${this.name} has room for the job.`,
+        ever ? {} : { retryable: false },
+      );
     }
     return first.host;
   }
@@ -116,7 +120,8 @@ export class MemoryCompute implements Compute {
     for (const older of host.jobs.values()) {
       if (older.job.key === job.key && older.job.epoch < job.epoch) await this.#end(older, 0);
     }
-    if (!fits(job.wants, this.#free(name))) throw new SystemError('NoCapacity', `The host ${name} has no room for the job.`);
+    if (!fits(job.wants, this.#free(name)))
+      throw new SystemError('NoCapacity', `The host ${name} has no room for the job.`);
     this.#start(name, host, job);
     return ref;
   }
@@ -170,7 +175,8 @@ export class MemoryCompute implements Compute {
       '{host}': '127.0.0.1',
       '{port}': String(this.#port++),
     };
-    const fill = (word: string): string => word.replace(/\{(?:python|dir|host|port)\}/g, (found) => values[found] ?? found);
+    const fill = (word: string): string =>
+      word.replace(/\{(?:python|dir|host|port)\}/g, (found) => values[found] ?? found);
     const wantsPort = [...job.command, ...Object.values(job.environment)].some((word) => word.includes('{port}'));
     const stop = new AbortController();
     let settle = (): void => {};
@@ -195,7 +201,8 @@ export class MemoryCompute implements Compute {
       },
     };
     host.jobs.set(idOf(job), running);
-    const limit = job.timeLimitMs === undefined ? undefined : setTimeout(() => void this.#end(running, 0, true), job.timeLimitMs);
+    const limit =
+      job.timeLimitMs === undefined ? undefined : setTimeout(() => void this.#end(running, 0, true), job.timeLimitMs);
     const program = this.#programs[job.command[0] ?? ''];
     const call = async (): Promise<number> =>
       program === undefined

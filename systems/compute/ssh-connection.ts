@@ -69,7 +69,9 @@ export class SshConnection {
         });
         channel.stderr.on('data', (chunk: Buffer) => noise.push(chunk));
         channel.once('error', reject);
-        channel.once('close', () => resolve({ stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(noise).toString() }));
+        channel.once('close', () =>
+          resolve({ stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(noise).toString() }),
+        );
         channel.end(input);
       });
     });
@@ -118,7 +120,9 @@ export class SshConnection {
     } catch (error) {
       if (error instanceof SystemError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new SystemError('Unavailable', `The host ${this.#place} does not answer over SSH: ${reason}.`, { cause: error });
+      throw new SystemError('Unavailable', `The host ${this.#place} does not answer over SSH: ${reason}.`, {
+        cause: error,
+      });
     } finally {
       clearTimeout(timer);
       if (dropped !== undefined) client?.off('close', dropped);
@@ -191,7 +195,11 @@ export class SshConnection {
         cause,
       );
     if (/privateKey|passphrase/i.test(message ?? ''))
-      return new SystemError('InvalidInput', `The private key for the host ${this.#place} cannot be read: ${message ?? ''}.`, cause);
+      return new SystemError(
+        'InvalidInput',
+        `The private key for the host ${this.#place} cannot be read: ${message ?? ''}.`,
+        cause,
+      );
     return error;
   }
 

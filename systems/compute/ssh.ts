@@ -61,7 +61,10 @@ class SshTransport implements SupervisorTransport {
     if (stdout !== '') return stdout;
     // Most likely somebody cleared the folder: the next call places the supervisor again.
     this.#placed = undefined;
-    throw new SystemError('Unavailable', `The supervisor did not answer: ${stderr.trim().slice(-500) || 'no output at all'}.`);
+    throw new SystemError(
+      'Unavailable',
+      `The supervisor did not answer: ${stderr.trim().slice(-500) || 'no output at all'}.`,
+    );
   }
 
   async close(): Promise<void> {

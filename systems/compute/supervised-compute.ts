@@ -16,7 +16,8 @@ export class SupervisedCompute implements Compute {
   readonly #environment: JobEnvironment;
 
   constructor(name: string, hosts: readonly SupervisedHost[], environment: JobEnvironment = () => ({})) {
-    if (hosts.length === 0) throw new SystemError('InvalidInput', `The compute ${name} has no hosts: name at least one.`);
+    if (hosts.length === 0)
+      throw new SystemError('InvalidInput', `The compute ${name} has no hosts: name at least one.`);
     this.name = name;
     this.#hosts = new Map(hosts.map((host) => [host.name, host]));
     this.#environment = environment;
@@ -56,7 +57,9 @@ export class SupervisedCompute implements Compute {
     const holder = await this.#holder(job);
     if (holder !== undefined) return ref(holder);
     const avoid = options.avoid ?? [];
-    for (const host of await this.#withRoom(job.wants, avoid)) {
+    // A single host is asked in any case: it knows whether it has the job already.
+    const single = this.#hosts.size === 1 ? [...this.#hosts.keys()].filter((host) => !avoid.includes(host)) : undefined;
+    for (const host of single ?? (await this.#withRoom(job.wants, avoid))) {
       try {
         await this.#host(host).submit(full);
         return ref(host);
@@ -125,10 +128,9 @@ export class SupervisedCompute implements Compute {
     return states.find((state) => state !== undefined && (state.phase !== 'lost' || state.gone === true))?.host;
   }
 
-  /** The host with most room left first, so that load spreads. A single host is always asked: it knows what it joins. */
+  /** The host with most room left first, so that load spreads. */
   async #withRoom(wants: Places, avoid: readonly string[]): Promise<readonly string[]> {
     const fits = (places: Places): boolean => places.gpus >= wants.gpus && places.memoryBytes >= wants.memoryBytes;
-    if (this.#hosts.size === 1) return [...this.#hosts.keys()].filter((host) => !avoid.includes(host));
     const capacity = await this.capacity();
     return capacity
       .filter(({ host, free, reachable }) => reachable && fits(free) && !avoid.includes(host))
@@ -148,7 +150,7 @@ export class SupervisedCompute implements Compute {
         { retryable: false },
       );
     const given = avoid.length === 0 ? '' : ` (given up: ${avoid.join(', ')})`;
-    return new SystemError('NoCapacity', `No host of the compute ${this.name} has ${wish} free at the moment${given}.`);
+    return new SystemError('NoCapacity', `No host of the compute ${this.name} answers and has ${wish} free${given}.`);
   }
 }
 

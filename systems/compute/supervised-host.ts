@@ -97,10 +97,21 @@ export class SupervisedHost {
   constructor(settings: HostSettings, transport: SupervisorTransport) {
     const { name, root, places: declared, python, listenOn = '127.0.0.1', address = listenOn, bootIdFile } = settings;
     if (!root.startsWith('/'))
-      throw new SystemError('InvalidInput', `The host ${name} has the root ${JSON.stringify(root)}: give an absolute folder.`);
+      throw new SystemError(
+        'InvalidInput',
+        `The host ${name} has the root ${JSON.stringify(root)}: give an absolute folder.`,
+      );
     this.name = name;
     this.declared = declared;
-    this.#host = { name, root, places: declared, listenOn, address, ...(python && { python }), ...(bootIdFile && { bootIdFile }) };
+    this.#host = {
+      name,
+      root,
+      places: declared,
+      listenOn,
+      address,
+      ...(python && { python }),
+      ...(bootIdFile && { bootIdFile }),
+    };
     this.#transport = transport;
   }
 
@@ -163,7 +174,10 @@ export class SupervisedHost {
       const { error, message, details } = refused.data;
       const type = refusalTypes[error] ?? 'Unavailable';
       const sentence = type === 'Unavailable' ? `The host ${this.name} failed at '${verb}': ${message}` : message;
-      throw new SystemError(type, sentence, { details: { host: this.name }, ...(details.never && { retryable: false }) });
+      throw new SystemError(type, sentence, {
+        details: { host: this.name },
+        ...(details.never && { retryable: false }),
+      });
     }
     const parsed = answers[verb].safeParse(answer);
     if (!parsed.success) {

@@ -180,18 +180,21 @@ class Job:
 
     def terminate(self, grace_s):
         """SIGTERM to the program's group, SIGKILL to all that is left after the grace time; stopped processes too."""
-        record = read_json(self.file("pid.json")) or {}
+        group = (read_json(self.file("pid.json")) or {}).get("pid")
         members = self.members()
-        if grace_s > 0:
-            leaders = [one for one in members if one.group == record.get("pid")] or members
-            for one in leaders:
-                send(one.pid, signal.SIGTERM)
+        asked = set()
+        until = time.monotonic() + grace_s
+        while grace_s > 0 and members and time.monotonic() < until:
+            # Who left the group is the program's to end; only when the program is gone is it asked itself.
+            for one in [one for one in members if one.group == group] or members:
+                if one.pid not in asked:
+                    asked.add(one.pid)
+                    send(one.pid, signal.SIGTERM)
             for one in members:
-                send(one.pid, signal.SIGCONT)
-            until = time.monotonic() + grace_s
-            while members and time.monotonic() < until:
-                time.sleep(0.05)
-                members = self.members()
+                if one.status == "T":
+                    send(one.pid, signal.SIGCONT)
+            time.sleep(0.05)
+            members = self.members()
         until = time.monotonic() + 10
         while members and time.monotonic() < until:
             for one in members:
