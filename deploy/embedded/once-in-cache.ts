@@ -75,9 +75,9 @@ const tryLock = async (folder: string): Promise<Release | undefined> => {
     return await lock(folder, {
       realpath: false,
       lockfilePath: `${folder}.lock`,
-      // The holder touches its lock every 2 s; one that was killed is taken over 10 s later.
-      stale: 10_000,
-      update: 2_000,
+      // The holder touches its lock every second; one that was killed is taken over 5 s later.
+      stale: 5_000,
+      update: 1_000,
       // Two makers at once waste work and harm nothing: a folder of its own is renamed into place by each.
       onCompromised: () => undefined,
     });
