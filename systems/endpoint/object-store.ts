@@ -27,6 +27,12 @@ interface Attempt {
   readonly overEtag: string | null;
 }
 
+/** `state` is absent where the object cannot be read. */
+export interface RawReading {
+  readonly etag: string;
+  readonly state?: EndpointState;
+}
+
 /** `Endpoints` of one environment. */
 export class ObjectStoreEndpoints implements Endpoints {
   readonly #objects: ObjectStore;
@@ -77,23 +83,17 @@ export class ObjectStoreEndpoints implements Endpoints {
   }
 
   /**
-   * For reconciliation only: writes over whatever stands there, readable or not, with a generation above all that are known.
-   * `won: false` where a readable state of that generation or a higher one stands there.
+   * For reconciliation only: writes over exactly what `readRaw` answered, readable or not, with a generation above all that
+   * are known. `won: false` where someone else wrote in between.
    */
-  async rewrite(model: string, next: EndpointState): Promise<EndpointWrite> {
+  async rewrite(model: string, next: EndpointState, over: RawReading | undefined): Promise<EndpointWrite> {
     this.#check(model, next);
-    const raw = await this.readRaw(model);
-    const standing = raw?.state;
-    if (standing !== undefined && standing.generation >= next.generation)
-      return standing.operationId === next.operationId
-        ? { won: true, state: standing }
-        : { won: false, current: standing };
-    if (standing !== undefined) await this.#record(standing);
-    return await this.#attempt(model, { next, overEtag: raw?.etag ?? null });
+    if (over?.state !== undefined) await this.#record(over.state);
+    return await this.#attempt(model, { next, overEtag: over?.etag ?? null });
   }
 
-  /** What stands there: `state` is absent where it cannot be read; `undefined` where nothing is. */
-  async readRaw(model: string): Promise<{ etag: string; state?: EndpointState } | undefined> {
+  /** What stands there, also where it cannot be read; `undefined` where nothing is. */
+  async readRaw(model: string): Promise<RawReading | undefined> {
     try {
       return await this.#readObject(model);
     } catch (error) {
@@ -156,11 +156,7 @@ export class ObjectStoreEndpoints implements Endpoints {
   }
 
   /** Something else than what was to be replaced stands there: is it our own write, or one that came after it? */
-  async #judge(
-    model: string,
-    next: EndpointState,
-    standing: { state?: EndpointState } | undefined,
-  ): Promise<EndpointWrite> {
+  async #judge(model: string, next: EndpointState, standing: RawReading | undefined): Promise<EndpointWrite> {
     const current = standing?.state;
     if (current?.operationId === next.operationId) {
       await this.#record(current);

@@ -62,12 +62,13 @@ async function lastKnown(endpoints: ObjectStoreEndpoints, model: string): Promis
 /** Throws `NotFound` where nothing is known of the endpoint, `Conflict` where someone else wrote in the meantime. */
 export async function reconcileEndpoint(request: ReconcileRequest): Promise<Reconciliation> {
   const { endpoints, registry, model, act, dryRun = false } = request;
-  const standing = await endpoints.readRaw(model);
+  // Aliases first: they follow the object, so an object that is read later is never older by mere chance.
   const [champion, challenger, previous] = await Promise.all([
     registry.alias(model, 'champion'),
     registry.alias(model, 'challenger'),
     registry.alias(model, 'previous'),
   ]);
+  const standing = await endpoints.readRaw(model);
   const known = Math.max(
     request.routerGeneration ?? 0,
     ...[champion, challenger, previous].map((alias) => alias?.generation ?? 0),
@@ -99,7 +100,7 @@ export async function reconcileEndpoint(request: ReconcileRequest): Promise<Reco
     });
     state = next;
     if (!dryRun) {
-      const written = await endpoints.rewrite(model, next);
+      const written = await endpoints.rewrite(model, next, standing);
       if (!written.won)
         throw new SystemError(
           'Conflict',
