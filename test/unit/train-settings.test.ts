@@ -1,0 +1,79 @@
+// The settings of training and evaluation: defaults, refusals, and that the Python programs fill in the very same defaults.
+
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { evaluateSettings } from '../../activities/schemas/evaluate-settings.js';
+import { full, lora, trainSettings } from '../../activities/schemas/train-settings.js';
+
+const jobs = join(import.meta.dirname, '../../jobs');
+
+/** The recipe as the training program reads it; needs no more than Python itself. */
+const readByPython = (recipe: object): Record<string, unknown> => {
+  const program =
+    'import json, sys; from dataclasses import asdict; from recipe import read_recipe; ' +
+    'print(json.dumps(asdict(read_recipe({"recipe": json.load(sys.stdin)})[0])))';
+  const printed = execFileSync('python3', ['-c', program], { cwd: jobs, input: JSON.stringify(recipe) });
+  return JSON.parse(printed.toString()) as Record<string, unknown>;
+};
+
+describe('trainSettings', () => {
+  test('a base model alone is enough', () => {
+    expect(trainSettings.parse({ base: 's3://models/small/' })).toMatchObject({
+      recipe: { kind: 'lora', rank: 16, learningRate: 2e-4, merge: true, seed: 0 },
+      compute: 'local',
+      wants: { gpus: 0, memoryBytes: 0 },
+      environment: [],
+    });
+  });
+
+  test('neither a base model nor a command is refused', () => {
+    expect(() => trainSettings.parse({})).toThrow('a base model, or a command');
+  });
+
+  test.each([
+    ['a misspelt setting', { base: 'b', recipe: { kind: 'lora', lerningRate: 1 } }],
+    ['a setting of the other recipe', { base: 'b', recipe: { kind: 'full', rank: 8 } }],
+    ['a value where a name belongs', { base: 'b', environment: ['HF_TOKEN=secret'] }],
+    ['a file outside of the job', { command: ['node'], files: { '../x': '' } }],
+    ['a file at an absolute path', { command: ['node'], files: { '/etc/x': '' } }],
+    ['files too large to travel with a submission', { command: ['node'], files: { x: 'x'.repeat(300 * 1024) } }],
+    ['an empty command', { command: [] }],
+  ])('%s is refused', (_, settings) => {
+    expect(trainSettings.safeParse(settings).success).toBe(false);
+  });
+
+  test('a file in a folder of the job is taken', () => {
+    expect(trainSettings.safeParse({ command: ['node', 'a/b.mjs'], files: { 'a/b.mjs': '' } }).success).toBe(true);
+  });
+});
+
+describe('recipes', () => {
+  test.each([lora(), full(), lora({ maxSteps: 5, alpha: 3 }), full({ epochs: 0.5, maxSteps: 9 })])(
+    'are read by the training program as they are, its own defaults adding nothing (%#)',
+    (recipe) => {
+      const filled = readByPython(recipe);
+      expect(filled).toEqual(readByPython({ kind: recipe.kind, ...givenOf(recipe) }));
+    },
+  );
+
+  const givenOf = ({ epochs, maxSteps, ...recipe }: ReturnType<typeof lora>): object => ({
+    ...(epochs === undefined ? {} : { epochs }),
+    ...(maxSteps === undefined ? {} : { maxSteps }),
+    ...('alpha' in recipe && recipe.alpha !== undefined ? { alpha: recipe.alpha } : {}),
+  });
+});
+
+describe('evaluateSettings', () => {
+  test('nothing at all is enough', () => {
+    expect(evaluateSettings.parse(undefined)).toMatchObject({ suites: [{ name: 'main', split: 'test' }] });
+  });
+
+  test('two suites of one name are refused', () => {
+    expect(() => evaluateSettings.parse({ suites: [{}, {}] })).toThrow('a name of its own');
+  });
+
+  test('an unknown metric is refused', () => {
+    expect(evaluateSettings.safeParse({ suites: [{ metrics: ['bleu'] }] }).success).toBe(false);
+  });
+});
