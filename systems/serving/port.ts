@@ -16,6 +16,11 @@ export interface LaunchRequest {
   readonly healthPath: string;
   /** Decided before the launch; the same key joins what runs. */
   readonly key: string;
+  /**
+   * What happens to the JSON field `model` of requests on their way to the server. `remove` unless set, because a server that
+   * is started with a folder knows its model by that folder, and refuses the name that users know.
+   */
+  readonly modelField?: { readonly kind: 'remove' | 'keep' } | { readonly kind: 'replace'; readonly name: string };
 }
 
 export type ReplicaState =

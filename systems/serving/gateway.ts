@@ -1,0 +1,300 @@
+// Serving through Pawl's gateways: versions run as services of a compute system, serving records tell the gateways where.
+// Every step is written down by compare-and-set before and after its effect, so that any of them can be done again.
+
+import { SystemError } from '../../dag/failures.js';
+import type { ComputeSystems, JobRef, JobState } from '../compute/port.js';
+import type { ObjectStore } from '../object-store/port.js';
+import { drain } from './drain.js';
+import { HttpRouter } from './http-router.js';
+import { isHealthy, probeServer } from './model-server.js';
+import type { LaunchRequest, ProbeResult, ReplicaState, Router, Serving } from './port.js';
+import type { ServingRecord } from './record.js';
+import { ServingRecords, type RecordReading } from './records.js';
+import { serveJob } from './serve-program.js';
+
+export interface GatewayServingOptions {
+  readonly environment: string;
+  readonly objects: ObjectStore;
+  readonly compute: ComputeSystems;
+  /** The gateways' admin addresses. */
+  readonly routerUrls: readonly string[];
+  readonly token?: string | undefined;
+  /** How long one question of a probe may take; 60 s unless set. */
+  readonly probeTimeoutMs?: number;
+  /** How often a drain looks; 200 ms unless set. */
+  readonly drainPollMs?: number;
+  readonly now?: () => Date;
+}
+
+/** What `ensureRunning` found or did. */
+export type Upkeep =
+  | { readonly did: 'nothing'; readonly healthy: boolean }
+  | { readonly did: 'relaunched'; readonly epoch: number; readonly reason: string }
+  /** Its host is away, or it was launched anew several times in a row: the next try waits. */
+  | { readonly did: 'waits'; readonly waitMs: number; readonly lost: boolean; readonly reason: string };
+
+const logTailBytes = 2_000;
+const stayCountsAfterMs = 600_000;
+const longestRelaunchDelayMs = 60_000;
+const lostMeansDeadAfterMs = 60_000;
+/** Beyond the drain: what whoever retires a version may take to remove it, before somebody else finishes the work. */
+const retireSpareMs = 30_000;
+const writesAtMost = 8;
+
+/** Certainly: a host that is away may still run it. */
+const hasEnded = (job: JobState | undefined): boolean =>
+  job === undefined || job.phase === 'exited' || (job.phase === 'lost' && job.gone === true);
+
+const isWanted = ({ phase }: ServingRecord): boolean => phase === 'launching' || phase === 'running';
+
+export class GatewayServing implements Serving {
+  readonly name = 'gateway';
+  readonly #options: GatewayServingOptions;
+  readonly #records: ServingRecords;
+  readonly #routers: readonly HttpRouter[];
+
+  constructor(options: GatewayServingOptions) {
+    this.#options = options;
+    this.#records = new ServingRecords(options);
+    this.#routers = options.routerUrls.map((url) => new HttpRouter({ url, token: options.token }));
+  }
+
+  async routers(): Promise<readonly Router[]> {
+    return this.#routers;
+  }
+
+  /** Also throws `Unavailable` while the version is being retired, and what `Compute.submit` throws. */
+  async launch(request: LaunchRequest): Promise<void> {
+    const reading = await this.#change(request.model, request.version, (current) => this.#launched(current, request));
+    if (reading.record.job === null) await this.#submit(reading);
+    else await this.#restartDead(reading, reading.record.job, request.key);
+  }
+
+  async state(model: string, version: number): Promise<ReplicaState> {
+    const reading = await this.#records.read(model, version);
+    if (reading === undefined || reading.record.phase === 'retired') return { phase: 'absent' };
+    const { record } = reading;
+    const { healthPath } = record.launch;
+    if (record.url !== null && (await isHealthy(record.url, healthPath))) return { phase: 'ready', url: record.url };
+    if (record.job === null) return { phase: 'starting' };
+    const job = await this.#jobState(record.job);
+    if (hasEnded(job)) return { phase: 'failed', reason: await this.#whyFailed(record.job, job) };
+    if (job?.phase !== 'running' || job.url === undefined || !(await isHealthy(job.url, healthPath)))
+      return { phase: 'starting' };
+    return this.#noteHealthy(reading, job.url);
+  }
+
+  async probe(
+    model: string,
+    version: number,
+    probe: { path: string; bodies: readonly string[] },
+  ): Promise<ProbeResult> {
+    const reading = await this.#records.read(model, version);
+    const url = reading?.record.url ?? undefined;
+    if (reading === undefined || url === undefined)
+      throw new SystemError(
+        'Unavailable',
+        `Version ${version} of ${model} is not ready to be probed: launch it and wait.`,
+      );
+    const timeoutMs = this.#options.probeTimeoutMs ?? 60_000;
+    return probeServer({ url, modelField: reading.record.modelField }, { ...probe, timeoutMs });
+  }
+
+  async retire(model: string, version: number, { drainMs }: { drainMs: number }): Promise<void> {
+    const reading = await this.#change(model, version, (current) => {
+      if (current === undefined || current.phase === 'retired') return undefined;
+      if (current.phase === 'retiring') return current;
+      const retireBy = new Date(this.#now().getTime() + drainMs + retireSpareMs).toISOString();
+      return { ...current, phase: 'retiring', retireBy };
+    });
+    if (reading === undefined) return;
+    await drain(this.#routers, { model, version, drainMs, pollMs: this.#options.drainPollMs ?? 200 });
+    const { job, epoch } = reading.record;
+    if (job !== null) await this.#options.compute.get(job.compute).remove(job);
+    await this.#change(model, version, (current) =>
+      current?.epoch === epoch && current.phase === 'retiring'
+        ? { ...current, phase: 'retired', job: null, url: null, retireBy: null }
+        : current,
+    );
+  }
+
+  async launched(model: string): Promise<readonly number[]> {
+    const records = await this.#records.list(model);
+    return records.filter(({ phase }) => phase !== 'retired').map(({ version }) => version);
+  }
+
+  /**
+   * Launches a version anew that was ready and has died, with the next epoch; safe when several workers do it at once. A host
+   * that is away is no proof of death: the version is launched elsewhere only where `lostForMs` says that it has been away
+   * for longer than a minute. Throws `NotFound` where the version was never launched here.
+   */
+  async ensureRunning(model: string, version: number, lostForMs = 0): Promise<Upkeep> {
+    const reading = await this.#records.read(model, version);
+    if (reading === undefined || reading.record.phase === 'retired')
+      throw new SystemError(
+        'NotFound',
+        `Version ${version} of ${model} has no serving record in ${this.#options.environment}, so it cannot be launched anew: run canary-deploy or rollback for it.`,
+      );
+    const { record } = reading;
+    if (record.phase === 'retiring') return { did: 'nothing', healthy: false };
+    if (record.url !== null && (await isHealthy(record.url, record.launch.healthPath)))
+      return { did: 'nothing', healthy: true };
+    if (record.job === null) {
+      await this.#submit(reading);
+      return { did: 'nothing', healthy: false };
+    }
+    const job = await this.#jobState(record.job);
+    if (job?.phase === 'running') {
+      if (job.url !== undefined && job.url !== record.url && (await isHealthy(job.url, record.launch.healthPath)))
+        await this.#noteHealthy(reading, job.url);
+      return { did: 'nothing', healthy: false };
+    }
+    const isLost = !hasEnded(job);
+    const reason = await this.#whyFailed(record.job, job);
+    if (isLost && lostForMs < lostMeansDeadAfterMs)
+      return { did: 'waits', waitMs: lostMeansDeadAfterMs - lostForMs, lost: true, reason };
+    const sinceMs = this.#now().getTime() - Date.parse(record.changedAt);
+    const relaunches = sinceMs > stayCountsAfterMs ? 0 : record.relaunches;
+    const delayMs = relaunches === 0 ? 0 : Math.min(1_000 * 2 ** relaunches, longestRelaunchDelayMs);
+    if (sinceMs < delayMs) return { did: 'waits', waitMs: delayMs - sinceMs, lost: false, reason };
+    const avoid = isLost ? [record.job.host] : [];
+    return this.#relaunch(reading, { reason, relaunches: relaunches + 1, avoid });
+  }
+
+  async #relaunch(
+    reading: RecordReading,
+    how: { reason: string; relaunches: number; avoid: readonly string[] },
+  ): Promise<Upkeep> {
+    const { record } = reading;
+    const { reason, relaunches, avoid } = how;
+    const epoch = record.epoch + 1;
+    try {
+      const next = { ...record, epoch, phase: 'launching' as const, job: null, url: null, relaunches };
+      await this.#submit(await this.#records.write(this.#stamped(next), reading), avoid);
+    } catch (error) {
+      // Another worker was quicker with the very same thing.
+      if (error instanceof SystemError && error.type === 'Conflict') return { did: 'nothing', healthy: false };
+      throw error;
+    }
+    return { did: 'relaunched', epoch, reason };
+  }
+
+  /** The record after a launch was asked for; the current one where there is something to join. */
+  #launched(current: ServingRecord | undefined, request: LaunchRequest): ServingRecord {
+    const { model, version, key, modelField, ...launch } = request;
+    const next = {
+      schema: 1 as const,
+      environment: this.#options.environment,
+      model,
+      version,
+      key,
+      epoch: (current?.epoch ?? 0) + 1,
+      phase: 'launching' as const,
+      launch: {
+        artifact: launch.artifact,
+        command: [...launch.command],
+        compute: launch.compute,
+        wants: launch.wants,
+        environment: launch.environment,
+        healthPath: launch.healthPath,
+      },
+      modelField: modelField ?? { kind: 'remove' as const },
+      job: null,
+      url: null,
+      relaunches: 0,
+      retireBy: null,
+      changedAt: '',
+    };
+    if (current === undefined || current.phase === 'retired') return next;
+    if (current.phase !== 'retiring') return current;
+    if (current.retireBy !== null && Date.parse(current.retireBy) > this.#now().getTime())
+      throw new SystemError(
+        'Unavailable',
+        `Version ${version} of ${model} is being retired at the moment: it can be launched again after that.`,
+      );
+    return next;
+  }
+
+  async #submit({ record }: RecordReading, avoid: readonly string[] = []): Promise<void> {
+    const { launch, key, epoch } = record;
+    const compute = this.#options.compute.get(launch.compute);
+    const { command, files } = serveJob(launch.artifact, launch.command);
+    const { wants, environment } = launch;
+    const job = await compute.submit({ key, epoch, kind: 'service', command, files, wants, environment }, { avoid });
+    const noted = await this.#change(record.model, record.version, (current) =>
+      current?.epoch === epoch && current.job === null && isWanted(current) ? { ...current, job } : current,
+    );
+    // It was retired, or launched anew, while this was on its way: then nobody else knows of the job.
+    if (noted?.record.epoch !== epoch || !isWanted(noted.record)) await compute.remove(job);
+  }
+
+  /** A launch that joins a version which has died in the meantime, or which another launch failed to start, starts it anew. */
+  async #restartDead(reading: RecordReading, ref: JobRef, key: string): Promise<void> {
+    if (reading.record.phase === 'launching' && reading.record.key === key) return;
+    const job = await this.#jobState(ref);
+    if (!hasEnded(job)) return;
+    await this.#relaunch(reading, { reason: await this.#whyFailed(ref, job), relaunches: 0, avoid: [] });
+  }
+
+  async #noteHealthy(reading: RecordReading, url: string): Promise<ReplicaState> {
+    const { epoch } = reading.record;
+    const noted = await this.#change(reading.record.model, reading.record.version, (current) =>
+      current?.epoch === epoch && current.phase !== 'retired'
+        ? { ...current, url, phase: current.phase === 'launching' ? ('running' as const) : current.phase }
+        : current,
+    );
+    return noted?.record.url === url ? { phase: 'ready', url } : { phase: 'starting' };
+  }
+
+  async #jobState(ref: JobRef): Promise<JobState | undefined> {
+    return this.#options.compute.get(ref.compute).state(ref);
+  }
+
+  async #whyFailed(ref: JobRef, job: JobState | undefined): Promise<string> {
+    if (job === undefined) return `The host ${ref.host} knows nothing of the job ${ref.key}.`;
+    if (job.phase === 'lost') return job.reason;
+    const how = job.phase === 'exited' ? `The server ended with exit code ${job.exitCode}` : 'The server runs';
+    try {
+      const { text } = await this.#options.compute.get(ref.compute).log(ref, -logTailBytes, logTailBytes);
+      return `${how} on ${ref.host}; the end of its log: ${text.trim()}`;
+    } catch {
+      return `${how} on ${ref.host}.`;
+    }
+  }
+
+  async #change(
+    model: string,
+    version: number,
+    next: (current: ServingRecord | undefined) => ServingRecord,
+  ): Promise<RecordReading>;
+  async #change(
+    model: string,
+    version: number,
+    next: (current: ServingRecord | undefined) => ServingRecord | undefined,
+  ): Promise<RecordReading | undefined>;
+  /** Reads, decides and writes until nobody was in between. Where `next` answers what is there, nothing is written. */
+  async #change(
+    model: string,
+    version: number,
+    next: (current: ServingRecord | undefined) => ServingRecord | undefined,
+  ): Promise<RecordReading | undefined> {
+    for (let attempt = 1; ; attempt += 1) {
+      const reading = await this.#records.read(model, version);
+      const wanted = next(reading?.record);
+      if (wanted === undefined || wanted === reading?.record) return reading?.record === wanted ? reading : undefined;
+      try {
+        return await this.#records.write(this.#stamped(wanted), reading ?? null);
+      } catch (error) {
+        if (!(error instanceof SystemError && error.type === 'Conflict') || attempt === writesAtMost) throw error;
+      }
+    }
+  }
+
+  #stamped(record: ServingRecord): ServingRecord {
+    return { ...record, changedAt: this.#now().toISOString() };
+  }
+
+  #now(): Date {
+    return this.#options.now?.() ?? new Date();
+  }
+}

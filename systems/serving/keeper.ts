@@ -1,0 +1,111 @@
+// Keeps what endpoints promise alive: a champion that died, or a previous version that is kept for a rollback, is launched anew.
+// A challenger is not: its death is what the analysis is there to see. Several workers may each run a keeper.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Endpoints } from '../endpoint/port.js';
+import type { GatewayServing, Upkeep } from './gateway.js';
+
+export interface KeeperOptions {
+  readonly endpoints: Pick<Endpoints, 'models' | 'read'>;
+  readonly serving: Pick<GatewayServing, 'ensureRunning' | 'launched'>;
+  readonly log: {
+    info(fields: object, message: string): void;
+    warn(fields: object, message: string): void;
+  };
+  /** 5 s unless set. */
+  readonly everyMs?: number;
+}
+
+/** While a version comes up again, so that its address is known soon. */
+const soonMs = 1_000;
+
+export class ServingKeeper {
+  readonly #options: KeeperOptions;
+  readonly #stopping = new AbortController();
+  readonly #lostSinceMs = new Map<string, number>();
+  readonly #comingUp = new Set<string>();
+  readonly #told = new Map<string, string>();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+
+  /** Looks after every endpoint once. Never throws: what fails is tried again at the next pass. */
+  async pass(): Promise<void> {
+    const { endpoints, log } = this.#options;
+    try {
+      for await (const model of endpoints.models()) {
+        if (this.#stopping.signal.aborted) return;
+        await this.#look(model).catch((error: unknown) =>
+          this.#tell(model, `cannot be looked after: ${sentence(error)}`),
+        );
+      }
+    } catch (error) {
+      log.warn({ error: sentence(error) }, 'the keeper cannot list the endpoints');
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await this.pass();
+      const pauseMs = this.#comingUp.size > 0 ? soonMs : (this.#options.everyMs ?? 5_000);
+      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  async #look(model: string): Promise<void> {
+    const state = (await this.#options.endpoints.read(model))?.state;
+    if (state === undefined) return;
+    if (state.champion !== null) await this.#keep(model, state.champion);
+    if (state.previous === null || state.previous === state.champion || state.previous === state.challenger) return;
+    // A previous version need not run; while it does, a rollback to it takes no time.
+    if ((await this.#options.serving.launched(model)).includes(state.previous)) await this.#keep(model, state.previous);
+  }
+
+  async #keep(model: string, version: number): Promise<void> {
+    const name = `${model} version ${version}`;
+    const lostSinceMs = this.#lostSinceMs.get(name);
+    const lostForMs = lostSinceMs === undefined ? 0 : performance.now() - lostSinceMs;
+    const upkeep = await this.#options.serving.ensureRunning(model, version, lostForMs);
+    this.#note(name, upkeep);
+  }
+
+  #note(name: string, upkeep: Upkeep): void {
+    const { log } = this.#options;
+    if (upkeep.did === 'nothing') {
+      this.#lostSinceMs.delete(name);
+      if (upkeep.healthy) {
+        this.#told.delete(name);
+        if (this.#comingUp.delete(name)) log.info({ name }, 'it is up again');
+      }
+    } else if (upkeep.did === 'relaunched') {
+      this.#lostSinceMs.delete(name);
+      this.#comingUp.add(name);
+      log.warn({ name, epoch: upkeep.epoch, reason: upkeep.reason }, 'it had died and is launched anew');
+    } else {
+      if (upkeep.lost && !this.#lostSinceMs.has(name)) this.#lostSinceMs.set(name, performance.now());
+      this.#tell(name, `is away, and is launched anew in ${Math.ceil(upkeep.waitMs / 1000)} s: ${upkeep.reason}`);
+    }
+  }
+
+  /** Once, not at every pass. */
+  #tell(name: string, what: string): void {
+    const gist = what.replace(/\d+/g, '');
+    if (this.#told.get(name) === gist) return;
+    this.#told.set(name, gist);
+    this.#options.log.warn({ name }, what);
+  }
+}
+
+const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
