@@ -24,5 +24,8 @@ export const sha256Hex = (text: string | Uint8Array): string => createHash('sha2
 /** SHA-256 in hex over the canonical JSON of a value. */
 export const digestOf = (value: Json | object): string => sha256Hex(canonicalJson(value));
 
-/** Puts the digest on a graph. */
-export const sealGraph = (graph: Omit<Graph, 'digest'>): Graph => ({ ...graph, digest: digestOf(graph) });
+/** Puts its digest on a graph; one that it may have had is not part of the content. */
+export const sealGraph = (graph: Omit<Graph, 'digest'>): Graph => ({
+  ...graph,
+  digest: digestOf({ ...graph, digest: undefined }),
+});

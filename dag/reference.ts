@@ -28,7 +28,10 @@ type FieldsOfEach<T, N> = T extends readonly (infer Item)[]
 type SmallIndex = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 /** T, with references standing wherever values may: the whole, its fields, its items. */
-export type Wired<T> = Placeholder<T> | WiredParts<T>;
+export type Wired<T> = [AnyJson] extends [T] ? Wirable : Placeholder<T> | WiredParts<T>;
+
+/** Told apart because the compiler gives up on walking into JSON in general. */
+type AnyJson = null | boolean | number | string | AnyJson[] | { [key: string]: AnyJson };
 
 type WiredParts<T> = T extends string | number | boolean | null | undefined
   ? T

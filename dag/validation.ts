@@ -36,7 +36,11 @@ function describe(issue: Issue, parent: readonly PropertyKey[], root: unknown): 
   const given = valueAt(root, path);
   switch (issue.code) {
     case 'invalid_type':
-      return at(given === undefined ? 'required' : `must be ${withArticle(issue.expected)}, not ${kindOf(given)}`);
+      return at(
+        given === undefined
+          ? 'required'
+          : `must be ${withArticle(issue.expected)}, not ${isFraction(issue.expected, given) ? given : kindOf(given)}`,
+      );
     case 'invalid_value':
       if (given === undefined) return at('required');
       return at(
@@ -85,6 +89,10 @@ const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown =>
         : undefined,
     root,
   );
+
+/** `not 1.5` says more than `not a number`. */
+const isFraction = (expected: string, given: unknown): given is number =>
+  expected === 'int' && typeof given === 'number' && Number.isFinite(given);
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null';

@@ -115,11 +115,46 @@ describe('references', () => {
     });
   });
 
+  test('fit into JSON in general, and into types that contain themselves', () => {
+    interface Tree {
+      label: string;
+      children: Tree[];
+    }
+    const tree: z.ZodType<Tree, Tree> = z.object({ label: z.string(), children: z.lazy(() => z.array(tree)) });
+    const grow = task({
+      name: 'grow',
+      version: '1',
+      input: z.object({ tree, json: z.json(), loose: z.unknown() }),
+      output: z.object({ tree, json: z.json() }),
+      run: ({ tree, json }) => {
+        expectTypeOf(json).toExtend<z.core.util.JSONType>();
+        return { tree, json };
+      },
+    });
+    dag({ name: 'types', params }, ({ params, run, step }) => {
+      const loaded = step(load, { source: params.source });
+      const label = params.source;
+      const grown = step(grow, {
+        tree: { label, children: [{ label: 'b', children: [] }] },
+        json: { deep: [{ on: run.logicalDate }, loaded, loaded.documents[0]], number: 1, whole: loaded.first },
+        loose: [params.tags, null],
+      });
+      step(grow, { tree: grown.tree.children[0], json: grown.json, loose: grown }, { id: 'again' });
+      // @ts-expect-error a child without a label
+      step(grow, { tree: { label: 'a', children: [{ children: [] }] }, json: null, loose: null }, { id: 'wrong' });
+      // @ts-expect-error a Date is not JSON
+      step(grow, { tree: grown.tree, json: { at: new Date() }, loose: null }, { id: 'wrong' });
+      // @ts-expect-error nor is a function
+      step(grow, { tree: grown.tree, json: null, loose: () => 1 }, { id: 'wrong' });
+      return { grown, json: grown.json };
+    });
+  });
+
   test('do not stand for their value in code', () => {
     dag({ name: 'types', params }, ({ params, step }) => {
       const loaded = step(load, { source: params.source });
       // @ts-expect-error a reference is not a number to compute with
-      expectTypeOf(params.factor + 1);
+      expectTypeOf(params.factor * 1);
       // @ts-expect-error nor has it the methods of its value
       params.source.toUpperCase();
       // @ts-expect-error nor can it be iterated
@@ -150,7 +185,7 @@ describe('conditions', () => {
 
 describe('dag', () => {
   test('is typed by its parameters and what its builder returns', () => {
-    const built = dag({ name: 'types', params }, ({ params, step }) => {
+    const _built = dag({ name: 'types', params }, ({ params, step }) => {
       const loaded = step(load, { source: params.source });
       return {
         rows: loaded.documents[0].rows,
@@ -159,12 +194,12 @@ describe('dag', () => {
         kind: 'done',
       };
     });
-    expectTypeOf<DagParamsOf<typeof built>>().toEqualTypeOf<{
+    expectTypeOf<DagParamsOf<typeof _built>>().toEqualTypeOf<{
       source: string;
       factor?: number | undefined;
       tags: string[];
     }>();
-    expectTypeOf<DagOutputOf<typeof built>>().toEqualTypeOf<{
+    expectTypeOf<DagOutputOf<typeof _built>>().toEqualTypeOf<{
       rows: number | null;
       source: string | null;
       mode: 'full' | 'delta' | 'none' | null;
@@ -228,7 +263,7 @@ describe('tasks', () => {
   });
 
   test('may be started alone by a smaller object', () => {
-    const evaluate = task({
+    const _evaluate = task({
       name: 'evaluate',
       version: '1',
       input: z.object({ uri: z.string(), model: z.string() }),
@@ -236,7 +271,7 @@ describe('tasks', () => {
       alone: { params: z.object({ model: z.string() }), resolve: ({ model }) => ({ model, uri: `s3://${model}` }) },
       run: () => ({ score: 1 }),
     });
-    expectTypeOf<AloneParamsOf<typeof evaluate>>().toEqualTypeOf<{ model: string }>();
+    expectTypeOf<AloneParamsOf<typeof _evaluate>>().toEqualTypeOf<{ model: string }>();
     expectTypeOf<AloneParamsOf<typeof count>>().toEqualTypeOf<z.input<typeof count.input>>();
     task({
       name: 'evaluate',
