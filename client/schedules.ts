@@ -115,9 +115,9 @@ async function carryOut(client: Client, scope: ScheduleScope, change: ScheduleCh
   } catch (error) {
     if (error instanceof SystemError) throw error;
     if (error instanceof ScheduleNotFoundError && change.kind === 'delete') return;
-    throw new SystemError('InvalidInput', `Temporal refused schedule ${change.name}: ${problemOf(error)}`, {
-      cause: error,
-    });
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    throw new SystemError('InvalidInput', `Temporal refused schedule ${change.name}: ${refusal}`, { cause: error });
   }
 }
 
@@ -149,12 +149,13 @@ function isOwn(scope: ScheduleScope, memo: Record<string, unknown> | undefined):
   return owner?.environment === scope.environment && owner.taskQueue === scope.taskQueue;
 }
 
-/** Temporal's reason lies below gRPC's. */
-const problemOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  return cause instanceof Error ? ((cause as { details?: string }).details ?? cause.message) : error.message;
-};
+const invalidArgument = 3;
+
+/** Temporal's reason lies below gRPC's; `undefined` where it refused nothing, but was away, say. */
+function refusalOf(error: unknown): string | undefined {
+  const { code, details } = ((error as Error).cause ?? {}) as { code?: number; details?: string };
+  return code === invalidArgument ? (details ?? String(error)) : undefined;
+}
 
 function definition(
   { environment, taskQueue }: ScheduleScope,

@@ -8,7 +8,13 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Admission, AdmitRequest, EngineActivities, UnknownDagDetails } from '../../activities/engine/protocol.js';
+import type {
+  Admission,
+  AdmitRequest,
+  EngineActivities,
+  UnknownDagDetails,
+  WorkflowStepEnvelope,
+} from '../../activities/engine/protocol.js';
 import type { TriggerKind } from '../../dag/context.js';
 import type { FailureType } from '../../dag/failures.js';
 import { keyword, logicalDateKey } from '../search-attributes.js';
@@ -30,14 +36,21 @@ export function describeRun(input: unknown): AdmitRequest {
   const scheduled = attributes.get(scheduledByKey) !== undefined;
   // A schedule's run means the time that it was scheduled for, however late it starts.
   const logicalDate = attributes.get(logicalDateKey) ?? attributes.get(scheduledAtKey) ?? info.startTime;
+  const parent = info.parent === undefined ? undefined : envelopeOf(input);
   return {
     name: info.workflowType,
-    input: input ?? {},
+    input: parent === undefined ? (input ?? {}) : parent.input,
     workflowId: info.workflowId,
     runId: info.firstExecutionRunId,
     trigger: scheduled ? 'schedule' : isTrigger(said) ? said : info.parent === undefined ? 'manual' : 'parent',
-    logicalDate: logicalDate.toISOString(),
+    logicalDate: parent?.run.logicalDate ?? logicalDate.toISOString(),
   };
+}
+
+/** What a run that is a step of another one is started with. */
+function envelopeOf(input: unknown): WorkflowStepEnvelope | undefined {
+  const envelope = input as Partial<WorkflowStepEnvelope> | undefined;
+  return envelope?.run !== undefined && envelope.step !== undefined ? (envelope as WorkflowStepEnvelope) : undefined;
 }
 
 /** Throws ApplicationFailure: `InvalidInput` at once, `UnknownDag` after the time that a deploy may take. */

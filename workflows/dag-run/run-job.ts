@@ -17,6 +17,7 @@ const wantResubmission: readonly FailureType[] = ['JobFailed', 'HostLost', 'Task
 /** `base` is the call of the step's task; its retry policy counts submissions. */
 export async function runJob(base: TaskCall, step: Step): Promise<StepAnswer> {
   const startedAtMs = Date.now();
+  const { maximumAttempts: _, ...backOff } = base.retry;
   let job: Json | undefined;
   let submission = 1;
   const call = (phase: 'submit' | 'await'): Promise<StepAnswer> =>
@@ -28,7 +29,7 @@ export async function runJob(base: TaskCall, step: Step): Promise<StepAnswer> {
       timeoutMs: phase === 'submit' ? Math.min(submitTimeoutMs, base.timeoutMs) : base.timeoutMs,
       deadlineMs: Math.max(1_000, base.deadlineMs - (Date.now() - startedAtMs)),
       // No limit but the deadline: a worker that dies while it watches has not failed the job.
-      retry: { ...base.retry, maximumAttempts: 0, nonRetryableErrorTypes: [...wantResubmission] },
+      retry: { ...backOff, nonRetryableErrorTypes: [...wantResubmission] },
     });
 
   try {
