@@ -1,23 +1,26 @@
 // The program that stands around a model server on its host: it fetches the artifact, checks every digest, and becomes the server.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const fileName = 'serve_model.py';
-let source: string | undefined;
+const program = 'serve_model.py';
+const fileNames = [program, 'staging.py', 'safe_files.py'];
+let files: Readonly<Record<string, string>> | undefined;
 
-/** Its text. Built files lie one folder deeper than sources. */
-function serveProgram(): string {
-  if (source !== undefined) return source;
-  for (const up of ['../..', '../../..']) {
-    try {
-      return (source = readFileSync(fileURLToPath(new URL(`${up}/jobs/${fileName}`, import.meta.url)), 'utf8'));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+/** The package's folder `jobs/`, from the sources as from the built package. */
+function jobsFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error(`the package.json of Pawl is in no folder above ${import.meta.url}`);
+    folder = parent;
   }
-  throw new Error(`jobs/${fileName} is missing from this installation of Pawl: install the package again`);
+  return join(folder, 'jobs');
 }
+
+const programFiles = (): Readonly<Record<string, string>> =>
+  (files ??= Object.fromEntries(fileNames.map((name) => [name, readFileSync(join(jobsFolder(), name), 'utf8')])));
 
 /** The command and files of the job that serves an artifact with `command`; `{model}` is filled in on the host. */
 export function serveJob(
@@ -25,7 +28,7 @@ export function serveJob(
   command: readonly string[],
 ): { readonly command: readonly string[]; readonly files: Readonly<Record<string, string>> } {
   return {
-    command: ['{python}', `{dir}/${fileName}`, artifact.uri, artifact.digest, '--', ...command],
-    files: { [fileName]: serveProgram() },
+    command: ['{python}', `{dir}/${program}`, artifact.uri, artifact.digest, '--', ...command],
+    files: programFiles(),
   };
 }
