@@ -33,6 +33,9 @@ export const s3Defaults = {
   partsAtOnce: 4,
 } as const;
 
+/** Stands for the endpoint where AWS's own is used. */
+export const aws = 'AWS';
+
 const isLoopback = (hostname: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/.test(hostname);
 
 interface Request {
@@ -76,5 +79,5 @@ export function connectS3(settings: S3Settings): { client: S3Client; endpoint: s
     },
     { step: 'build', name: 'pawlHeaders' },
   );
-  return { client, endpoint: endpoint ?? 'AWS' };
+  return { client, endpoint: endpoint ?? aws };
 }

@@ -20,7 +20,7 @@ import { partsOfBytes, partsOfStream } from './body-parts.js';
 import type { BodyPart } from './body-parts.js';
 import { checkKey, checkPrefix } from './keys.js';
 import type { ObjectInfo, ObjectStore, PutOptions, PutResult, StoredObject } from './port.js';
-import { connectS3, s3Defaults } from './s3-client.js';
+import { aws, connectS3, s3Defaults } from './s3-client.js';
 import type { S3Settings } from './s3-client.js';
 import { isMissingBucket, s3Failure } from './s3-errors.js';
 import { uploadInParts } from './s3-upload.js';
@@ -76,6 +76,22 @@ export class S3ObjectStore implements ObjectStore {
 
   close(): void {
     this.#client.destroy();
+  }
+
+  /** The variables by which a program on another host reaches the same store, credentials as they are now. */
+  async programEnvironment(): Promise<Readonly<Record<string, string>>> {
+    const [{ accessKeyId, secretAccessKey, sessionToken }, region] = await Promise.all([
+      this.#client.config.credentials(),
+      this.#client.config.region(),
+    ]);
+    return {
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      ...(sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken }),
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      ...(this.#endpoint === aws ? {} : { AWS_ENDPOINT_URL_S3: this.#endpoint }),
+    };
   }
 
   async credentialsExpireAt(): Promise<Date | undefined> {
