@@ -71,7 +71,8 @@ export const fileKey = (folderPrefix: string, path: string): string =>
 // Stores that keep objects as files cannot hold `a.json` beside `a.json/…`, so no name may end like an object of its neighbour.
 function name(text: string): string {
   if (text.endsWith('.json')) refuse('name', text, "ends with '.json'");
-  return text;
+  // By itself, before anything is added to it: `.json` would hide that it is empty or a dot.
+  return objectKey(text);
 }
 
 function counter(value: number, digits: number): string {
@@ -133,7 +134,7 @@ export const evaluationPrefix = (environment: string, key: string): string =>
   folder('evaluations', name(environment), key);
 
 export const runKey = (environment: string, dag: string, runId: string): string =>
-  objectKey('runs', name(environment), name(dag), `${runId}.json`);
+  objectKey('runs', name(environment), name(dag), `${name(runId)}.json`);
 export const runsPrefix = (environment: string, dag?: string): string =>
   dag === undefined ? folder('runs', name(environment)) : folder('runs', name(environment), name(dag));
 
