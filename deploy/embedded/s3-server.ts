@@ -2,10 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { SystemError } from '../../dag/failures.js';
-import { startGuardedProcess, type GuardedProcess } from './child-process.js';
+import { startGuardedProcess, type GuardedProcess, type GuardedProcessOptions } from './child-process.js';
 import { findProgram } from './find-program.js';
 import { choosePort } from './ports.js';
 import { servers } from './servers.js';
@@ -40,19 +41,33 @@ export interface S3Server extends S3Access {
 
 /** Starts the server and returns once it answers a signed request; throws Unavailable otherwise. Buckets are the caller's to make. */
 export const startS3Server = async (options: S3ServerOptions): Promise<S3Server> => {
-  const { folder, vendor = 'versitygw', logFile, onProgress } = options;
+  const { folder, vendor = 'versitygw', onProgress } = options;
   const accessKeyId = options.accessKeyId ?? `pawl${randomBytes(8).toString('hex')}`;
   const secretAccessKey = options.secretAccessKey ?? randomBytes(24).toString('base64url');
   const program = await findProgram(servers[vendor], { onProgress });
   await mkdir(folder, { recursive: true });
   const port = await choosePort(options.port, 'S3');
-  const launch = { folder, accessKeyId, secretAccessKey, address: `127.0.0.1:${port}` };
-  const child = await startGuardedProcess({
-    command: program.path,
-    ...(vendor === 'minio' ? minio(launch) : versitygw(launch)),
-    ...(logFile === undefined ? {} : { logFile }),
-  });
-  const access = { endpoint: `http://${launch.address}`, region, accessKeyId, secretAccessKey };
+  const launch = { command: program.path, folder, accessKeyId, secretAccessKey, address: `127.0.0.1:${port}` };
+  if (vendor === 'minio') return await launchUntilReady(launch, minio(launch), options);
+  try {
+    return await launchUntilReady(launch, versitygw(launch), options);
+  } catch (error) {
+    // Some file systems (ramfs, older tmpfs) hold no extended attributes, where versitygw keeps what S3 says about an object.
+    if (!(error instanceof SystemError && error.message.includes('xattrs are not supported'))) throw error;
+    // versitygw takes any path that begins with the folder's own for one inside it.
+    const beside = join(dirname(folder), `metadata-of-${basename(folder)}`);
+    await mkdir(beside, { recursive: true });
+    return await launchUntilReady(launch, versitygw(launch, ['--sidecar', beside]), options);
+  }
+};
+
+type Command = Pick<GuardedProcessOptions, 'args' | 'env'>;
+
+const launchUntilReady = async (launch: Launch, start: Command, options: S3ServerOptions): Promise<S3Server> => {
+  const { command, address, accessKeyId, secretAccessKey } = launch;
+  const { vendor = 'versitygw', logFile } = options;
+  const child = await startGuardedProcess({ command, ...start, ...(logFile === undefined ? {} : { logFile }) });
+  const access = { endpoint: `http://${address}`, region, accessKeyId, secretAccessKey };
   try {
     await waitUntilReady(child, access, vendor);
   } catch (error) {
@@ -63,6 +78,7 @@ export const startS3Server = async (options: S3ServerOptions): Promise<S3Server>
 };
 
 interface Launch {
+  readonly command: string;
   readonly folder: string;
   readonly address: string;
   readonly accessKeyId: string;
@@ -70,12 +86,15 @@ interface Launch {
 }
 
 // The keys travel by environment: arguments can be read by every user of the machine.
-const versitygw = ({ folder, address, accessKeyId, secretAccessKey }: Launch) => ({
-  args: ['--port', address, '--region', region, '--keep-alive', '--quiet', 'posix', folder],
+const versitygw = (
+  { folder, address, accessKeyId, secretAccessKey }: Launch,
+  posix: readonly string[] = [],
+): Command => ({
+  args: ['--port', address, '--region', region, '--keep-alive', '--quiet', 'posix', ...posix, folder],
   env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
 });
 
-const minio = ({ folder, address, accessKeyId, secretAccessKey }: Launch) => ({
+const minio = ({ folder, address, accessKeyId, secretAccessKey }: Launch): Command => ({
   args: ['server', '--quiet', '--address', address, '--console-address', '127.0.0.1:0', folder],
   env: {
     ...process.env,
