@@ -24,6 +24,7 @@ export interface Bench {
   readonly objects: ObjectStore;
   /** Starts a run by its workflow type, as the Temporal UI does: one JSON value. */
   start(name: string, input?: unknown, options?: { workflowId?: string }): Promise<Run>;
+  /** One at a time: a process cannot have two workers on one task queue. */
   addWorker(options?: Partial<PawlWorkerOptions>): Promise<PawlWorker & { stop(): Promise<void> }>;
   close(): Promise<void>;
 }
