@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { chmod, rename, rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -35,18 +35,18 @@ export const downloadProgram = async (program: ServerProgram, folder: string, de
   }
   // Standard proxy settings (HTTPS_PROXY, NO_PROXY) are followed.
   const dispatcher = new EnvHttpProxyAgent({ connectTimeout: answerTimeoutMs });
+  const archive = join(folder, 'archive.tar.gz');
   try {
     const expected = await fetchChecksum(program.download.checksumsUrl, url, dispatcher);
-    const archive = join(folder, 'archive.tar.gz');
     const digest = await fetchArchive(url, archive, dispatcher, describe);
     if (digest !== expected)
       throw new Error(`the download's SHA-256 is ${digest}, not the ${expected} that its vendor states`);
     const member = program.download.member(here);
-    await run('tar', ['-xzf', archive, '-C', folder, member]);
-    if (member !== program.name) await rename(join(folder, member), join(folder, program.name));
-    await rm(archive);
+    const depth = member.split('/').length - 1;
+    await run('tar', ['-xzf', archive, '-C', folder, `--strip-components=${depth}`, member]);
     await chmod(join(folder, program.name), 0o755);
   } finally {
+    await rm(archive, { force: true });
     await dispatcher.destroy();
   }
 };

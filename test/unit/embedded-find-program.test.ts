@@ -187,6 +187,7 @@ describe("the vendor's download", () => {
       from: 'download',
     });
     expect(await readFile(cached(), 'utf8')).toBe(fit);
+    expect(await readdir(dirname(cached()))).toEqual([program.name]);
     expect(asked).toEqual(['/checksums.txt', '/program.tar.gz']);
     expect(await builds()).toEqual([]);
   });
@@ -196,6 +197,7 @@ describe("the vendor's download", () => {
     await writeFile(join(folder, 'vendor', 'checksums.txt'), `${'0'.repeat(64)}  program.tar.gz\n`);
     expect(await findProgram(downloadable(), { environment, onProgress })).toMatchObject({ from: 'build' });
     expect(lines.join('\n')).toMatch(/SHA-256/);
+    expect(await readdir(dirname(cached()))).toEqual([program.name]);
   });
 
   it('is refused when the vendor states no checksum for it', async () => {
