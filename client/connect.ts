@@ -9,7 +9,11 @@ export interface TemporalSettings {
   readonly address: string;
   readonly namespace: string;
   /** TLS, API key and headers, for a client's connection and a worker's alike. */
-  readonly connection: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
+  readonly connection: {
+    readonly tls?: Exclude<ConnectionOptions['tls'], null | undefined>;
+    readonly apiKey?: string;
+    readonly metadata?: Record<string, string>;
+  };
 }
 
 /** The settings of the environment and its profile; what is given here comes first. Throws `InvalidInput`. */
