@@ -35,7 +35,10 @@ export function chooseNextMove(
   const rollBack = (reason: string, expired = false): NextMove => ({ kind: 'roll-back', reason, expired });
   switch (look.kind) {
     case 'lease-expired':
-      return rollBack(`The lease ran out at router ${look.router}: nobody had watched the challenger for too long.`, true);
+      return rollBack(
+        `The lease ran out at router ${look.router}: nobody had watched the challenger for too long.`,
+        true,
+      );
     case 'foreign':
       return rollBack(look.explanation);
     case 'challenger-died':

@@ -1,0 +1,32 @@
+// Canary-deploy: a registered version gets traffic by weighted steps with an analysis between them, and ends promoted or
+// rolled back.
+
+import { z } from 'zod';
+import { workflowTask } from '../dag/task.js';
+import { settingsOfModel } from './rollout/settings-of-model.js';
+import { deployInput } from './schemas/rollout-input.js';
+import { rolloutOutcome } from './schemas/rollout-outcome.js';
+
+export const canaryDeploy = workflowTask({
+  name: 'canary-deploy',
+  version: '1',
+  description: 'Roll a registered version out by weighted steps: promoted, or rolled back.',
+  input: deployInput,
+  output: rolloutOutcome,
+  workflowType: 'requestRollout',
+  alone: {
+    params: z.strictObject({
+      model: z.string().min(1),
+      version: z.number().int().positive(),
+      reason: z.string().optional(),
+      dryRun: z.boolean().optional(),
+    }),
+    resolve: ({ model, version, reason, dryRun }, { models }) => ({
+      model,
+      version,
+      rollout: settingsOfModel(models, model),
+      ...(reason !== undefined && { reason }),
+      ...(dryRun !== undefined && { dryRun }),
+    }),
+  },
+});

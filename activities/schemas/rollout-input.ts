@@ -1,0 +1,29 @@
+// What canary-deploy and rollback take.
+
+import { z } from 'zod';
+import { rolloutSettings } from './rollout-settings.js';
+
+const version = z.number().int().positive();
+
+export const deployInput = z.object({
+  model: z.string().min(1),
+  version,
+  rollout: rolloutSettings,
+  reason: z.string().optional(),
+  /** Says what it would do, and does nothing. */
+  dryRun: z.boolean().default(false),
+});
+
+export const rollbackInput = z.object({
+  model: z.string().min(1),
+  /** The previous one where it is not given. */
+  toVersion: version.optional(),
+  /**
+   * The operation id of a rollout, as that rollout's teardown gives it: its trial ends where it is still on, and nothing
+   * happens once it was decided.
+   */
+  ofRollout: z.string().optional(),
+  rollout: rolloutSettings,
+  reason: z.string(),
+  dryRun: z.boolean().default(false),
+});
