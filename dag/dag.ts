@@ -57,18 +57,20 @@ export interface DagOptions<Params extends z.ZodType, Resolved extends object> {
   readonly resolve?: (params: z.output<Params>, context: ResolveContext) => Promise<Resolved> | Resolved;
 }
 
+type DagOutput<Output> = Output extends Wirable ? Unwired<Output, null> : null;
+
 /**
  * Wires tasks into a DAG. `build` is called once, at once, and returns what a run gives back; building the same DAG twice
  * gives the same graph. Throws `InvalidInput`, one sentence that names the step, for every mistake in the wiring.
  */
 export function dag<
   Params extends z.ZodType<object>,
-  const Output extends Wirable,
+  const Output extends Wirable | void,
   Resolved extends object = z.output<Params>,
 >(
   options: DagOptions<Params, Resolved>,
   build: (wiring: DagWiring<Resolved>) => Output,
-): Dag<Params, Unwired<Output, null>> {
+): Dag<Params, DagOutput<Output>> {
   const { name, description, params, resolve } = options;
   checkName('DAG', name);
   jsonSchemaOf(params, 'input', `DAG ${name}: its params`);

@@ -202,7 +202,6 @@ class GraphPlanner implements Planner {
   }
 
   private end(state: PlannerState, index: number, status: StepStatus): void {
-    if (!isOpen(state.statuses[index])) return;
     state.statuses[index] = status;
     state.open -= 1;
     // What comes after a teardown goes on though cleaning up has failed.

@@ -207,6 +207,15 @@ describe('dag', () => {
     }>();
   });
 
+  test('may return one reference, or nothing', () => {
+    const _whole = dag({ name: 'types', params }, ({ step }) => step(count, { documents: [], factor: 1 }));
+    expectTypeOf<DagOutputOf<typeof _whole>>().toEqualTypeOf<{ total: number } | null>();
+    const _nothing = dag({ name: 'types', params: z.object({}) }, ({ step }) => {
+      step(count, { documents: [], factor: 1 });
+    });
+    expectTypeOf<DagOutputOf<typeof _nothing>>().toEqualTypeOf<null>();
+  });
+
   test('lets the builder see the resolved parameters', () => {
     dag(
       {
