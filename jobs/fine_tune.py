@@ -266,10 +266,14 @@ class Trainer:
         assert self.validation is not None
         self.model.eval()
         total, count = 0.0, 0
+        said = time.monotonic()
         order = sorted(range(len(self.validation)), key=self.validation.length)
         for start in range(0, len(order), self.recipe.batch_size):
             loss, tokens = self._loss(self.validation.batch(order[start : start + self.recipe.batch_size], self.padding))
             total, count = total + loss.item(), count + tokens
+            if time.monotonic() - said >= _PROGRESS_EVERY_SECONDS:
+                progress(step=self.position.step, steps=self.steps, validating=start + self.recipe.batch_size)
+                said = time.monotonic()
         self.model.train()
         return total / count
 

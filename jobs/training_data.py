@@ -5,6 +5,7 @@ So a position in the data is two numbers, and a resumed run sees exactly what it
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from typing import Any
 
 import torch
 from language_model import Row, encode_row, read_examples
-from pawl_job import BadInput
+from pawl_job import BadInput, progress
 
 # Examples of similar length share a batch: this many batches are sorted by length at a time, so the order stays random enough.
 _BATCHES_SORTED_TOGETHER = 32
+# A job that says nothing for long counts as frozen.
+_PROGRESS_EVERY_SECONDS = 10.0
 
 
 @dataclass
@@ -60,11 +63,15 @@ class TokenStore:
 def load_split(path: Path, tokenizer: Any, *, max_tokens: int, prompt_format: str, max_rows: int | None = None) -> TokenStore:
     """Reads and tokenizes a split. Raises BadInput with file and line, and where there is nothing to learn."""
     store = TokenStore()
+    said = time.monotonic()
     for count, row in enumerate(read_examples(path, tokenizer, prompt_format), start=1):
         ids, learnt = encode_row(row, tokenizer)
         for part in _fitting(row, ids, learnt, max_tokens):
             store.add(*part)
         store.shortened += len(ids) > max_tokens
+        if time.monotonic() - said >= _PROGRESS_EVERY_SECONDS:
+            progress(reading=path.name, rows=count)
+            said = time.monotonic()
         if count == max_rows:
             break
     if len(store) == 0:

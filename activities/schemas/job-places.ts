@@ -31,6 +31,8 @@ export const jobPlaces = {
     .int()
     .min(1_000)
     .default(10 * minuteMs),
+  /** A program that writes nothing for so long counts as frozen and is started anew: half an hour for Pawl's own, never for others, unless set. */
+  stallMs: z.number().int().min(1_000).optional(),
   /** Names of variables of the worker's environment that the job is given; the values are never in a history. */
   environment: z
     .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable'))

@@ -31,6 +31,7 @@ export default model({
     atLeast('exactMatch', 0.8, { minSamples: 20 }),
     notWorseThan('champion', 'exactMatch', { by: 0.02, higherIsBetter: true }),
   ],
+  rollout: { weights: [10, 50, 100], minRequests: 100 },
   serve: {
     // The trainer put its server into the artifact.
     command: ['node', '{model}/serve.mjs', '{model}', '{port}'],
