@@ -1,10 +1,15 @@
 // The program that Pawl places on hosts, and the digest by which a host knows that it has it.
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-export const supervisorPath = fileURLToPath(new URL('supervisor.py', import.meta.url));
+// Beside this file in the sources; the built package keeps its Python where the sources have it.
+const places = ['supervisor.py', '../../../systems/compute/supervisor.py'].map((place) =>
+  fileURLToPath(new URL(place, import.meta.url)),
+);
+
+export const supervisorPath = places.find((path) => existsSync(path)) ?? places.join(' or ');
 
 export interface SupervisorSource {
   readonly text: string;

@@ -1,0 +1,80 @@
+// Reads a job's log as it grows: the newest progress line on the way, and its last lines at the end.
+
+import { SystemError } from '../../dag/failures.js';
+import type { Json } from '../../dag/graph.js';
+import type { Compute, JobRef } from '../../systems/compute/port.js';
+
+const marker = 'PAWL-PROGRESS ';
+const chunkBytes = 256 * 1024;
+const tailBytes = 32 * 1024;
+const tailLines = 20;
+const longestLine = 2_000;
+
+export class LogFollower {
+  readonly #compute: Compute;
+  readonly #job: JobRef;
+  #offset: number;
+  #partial = '';
+  #newest: Json | undefined;
+
+  constructor(compute: Compute, job: JobRef, offset: number) {
+    this.#compute = compute;
+    this.#job = job;
+    this.#offset = offset;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The last progress line that has been read; at most a few hundred characters of it are kept by callers. */
+  get newestProgress(): Json | undefined {
+    return this.#newest;
+  }
+
+  /** Reads to the end; answers whether there was anything. A host that is away has nothing to say. */
+  async read(): Promise<boolean> {
+    let gained = false;
+    for (;;) {
+      const more = await orNothing(this.#compute.log(this.#job, this.#offset, chunkBytes));
+      if (more === undefined || more.nextOffset === this.#offset) return gained;
+      gained = true;
+      this.#offset = more.nextOffset;
+      const lines = (this.#partial + more.text).split('\n');
+      this.#partial = (lines.pop() ?? '').slice(-longestLine);
+      for (const line of lines) {
+        const progress = line.startsWith(marker) ? parse(line.slice(marker.length)) : undefined;
+        if (progress !== undefined) this.#newest = progress;
+      }
+    }
+  }
+
+  /** The last lines that are not progress. */
+  async tail(): Promise<readonly string[]> {
+    const end = await orNothing(this.#compute.log(this.#job, -tailBytes, tailBytes));
+    return (end?.text ?? '')
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !line.startsWith(marker))
+      .slice(-tailLines)
+      .map((line) => line.slice(0, longestLine));
+  }
+}
+
+async function orNothing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof SystemError && error.type === 'Unavailable') return undefined;
+    throw error;
+  }
+}
+
+/** Heartbeats carry it, so a line that is too long is left out, and one that is not JSON too. */
+function parse(text: string): Json | undefined {
+  if (text.length > longestLine) return undefined;
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,359 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { awaitJob } from '../../activities/remote-job/await-job.js';
+import { hostKeyOf, readClaim } from '../../activities/remote-job/claim.js';
+import type { RemoteJobPlan } from '../../activities/remote-job/job-file.js';
+import { reapJobs } from '../../activities/remote-job/reaper.js';
+import { releaseJob } from '../../activities/remote-job/release-job.js';
+import { submitJob } from '../../activities/remote-job/submit-job.js';
+import { MemoryCompute } from '../../systems/compute/memory.js';
+import type { MemoryJob } from '../../systems/compute/memory.js';
+import type { Compute } from '../../systems/compute/port.js';
+import { jobResultKey } from '../../systems/object-store/keys.js';
+import { MemoryObjectStore } from '../../systems/object-store/memory.js';
+import { jobContext } from '../fixtures/job-context.js';
+
+const places = { gpus: 1, memoryBytes: 1024 };
+const plan: RemoteJobPlan = {
+  compute: 'gpu',
+  command: ['train'],
+  files: {},
+  inputs: {},
+  outputs: { model: 's3://bucket/models/m/artifacts/{digest}/' },
+  settings: {},
+  wants: { gpus: 1, memoryBytes: 1 },
+  timeLimitMs: 60_000,
+  hostGraceMs: 150,
+};
+const key = 'run-1.fine-tune.0';
+
+/** The same compute, with some methods replaced. */
+const withMethods = (compute: Compute, methods: Partial<Compute>): Compute =>
+  new Proxy(compute, {
+    get(target, name) {
+      const member: unknown = Reflect.get(Object.hasOwn(methods, name) ? methods : target, name);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+
+describe('a remote job', () => {
+  let objects: MemoryObjectStore;
+  let started: { epoch: number; job: MemoryJob }[];
+  /** What the program does; it is the runner and the program in one. */
+  let program: (job: MemoryJob, epoch: number) => Promise<number>;
+  let compute: MemoryCompute;
+
+  const forever = async ({ signal }: MemoryJob): Promise<number> => {
+    await sleep(60_000, undefined, { signal, ref: false });
+    return 0;
+  };
+  const succeed = async (epoch: number, result: object = {}): Promise<number> => {
+    const body = JSON.stringify({ schema: 1, key, epoch, result, outputs: {} });
+    await objects.put(jobResultKey('test', key, epoch), body);
+    return 0;
+  };
+  const context = (attempt = 1) => jobContext({ objects, compute, key, attempt });
+
+  beforeEach(() => {
+    objects = new MemoryObjectStore('pawl');
+    started = [];
+    program = forever;
+    compute = new MemoryCompute({
+      name: 'gpu',
+      hosts: { 'gpu-1': places, 'gpu-2': places },
+      programs: {
+        '{python}': (job) => {
+          const { epoch } = JSON.parse(job.files.get('job.json') ?? '') as { epoch: number };
+          started.push({ epoch, job });
+          return program(job, epoch);
+        },
+      },
+    });
+  });
+
+  it('gives the result of the epoch that is claimed, with the progress on the way', async () => {
+    program = async (job, epoch) => {
+      job.write('PAWL-PROGRESS {"step":1}\nhello\nPAWL-PROGRESS {"step":2}\n');
+      return await succeed(epoch, { loss: 1 });
+    };
+    await submitJob(plan, context());
+    const waiting = context();
+    expect(await awaitJob(plan, waiting)).toMatchObject({ epoch: 1, result: { loss: 1 } });
+    expect(waiting.progress).toHaveBeenLastCalledWith(expect.objectContaining({ progress: { step: 2 }, epoch: 1 }));
+  });
+
+  it('starts one program, however often it is submitted', async () => {
+    const refs = await Promise.all([
+      submitJob(plan, context()),
+      submitJob(plan, context()),
+      submitJob(plan, context()),
+    ]);
+    expect(new Set(refs.map((ref) => JSON.stringify(ref))).size).toBe(1);
+    expect(await submitJob(plan, context())).toEqual(refs[0]);
+    expect(started).toHaveLength(1);
+  });
+
+  it('writes the claim, host included, before the host is told', async () => {
+    const submit: Compute['submit'] = async (job, options) => {
+      expect((await readClaim({ objects, environment: 'test', key }))?.claim.current).toMatchObject({
+        epoch: job.epoch,
+        host: options?.host,
+        submitted: false,
+      });
+      throw new Error('the worker dies here');
+    };
+    const dying = withMethods(compute, { submit });
+    await expect(submitJob(plan, jobContext({ objects, compute: dying, key }))).rejects.toThrow('the worker dies here');
+    const ref = await submitJob(plan, context());
+    expect(ref).toMatchObject({ epoch: 1 });
+    expect(started).toHaveLength(1);
+  });
+
+  it('joins on the claimed host when a worker died before it noted the submission', async () => {
+    const first = await submitJob(plan, context());
+    const stored = await readClaim({ objects, environment: 'test', key });
+    const current = { ...stored!.claim.current!, submitted: false };
+    await objects.put('jobs/test/run-1.fine-tune.0/claim.json', JSON.stringify({ ...stored!.claim, current }));
+    expect(await submitJob(plan, context())).toEqual(first);
+    expect(started).toHaveLength(1);
+  });
+
+  it.each([
+    [65, 'InvalidInput', false],
+    [75, 'JobFailed', true],
+    [77, 'PermissionDenied', false],
+    [124, 'JobTimedOut', false],
+    [3, 'JobFailed', true],
+  ])('tells exit code %i as %s, with the last lines of the log', async (exitCode, type, retryable) => {
+    program = async (job) => {
+      job.write('epoch 1\nerror: column text is missing\n');
+      return exitCode;
+    };
+    await submitJob(plan, context());
+    await expect(awaitJob(plan, context())).rejects.toMatchObject({
+      type,
+      retryable,
+      message: expect.stringMatching(/: column text is missing$/) as string,
+      details: { exitCode, log: ['epoch 1', 'error: column text is missing'] },
+    });
+  });
+
+  it('counts an end with 0 and no result as a failure', async () => {
+    program = async () => 0;
+    await submitJob(plan, context());
+    await expect(awaitJob(plan, context())).rejects.toMatchObject({ type: 'JobFailed', message: /without a result/ });
+  });
+
+  it('begins a failed job anew for a higher submission only, under the next epoch', async () => {
+    program = async (_, epoch) => (epoch === 1 ? 75 : await succeed(epoch));
+    const first = await submitJob(plan, context());
+    await expect(awaitJob(plan, context())).rejects.toMatchObject({ type: 'JobFailed' });
+    expect(await submitJob(plan, context(1))).toEqual(first);
+    expect(await submitJob(plan, context(2))).toMatchObject({ epoch: 2 });
+    expect(await awaitJob(plan, context(2))).toMatchObject({ epoch: 2 });
+    expect(started.map(({ epoch }) => epoch)).toEqual([1, 2]);
+  });
+
+  it('waits for a host that is away within its grace time', async () => {
+    program = async (_, epoch) => {
+      await sleep(400);
+      return await succeed(epoch);
+    };
+    const { host } = await submitJob(plan, context());
+    compute.setAway(host, true);
+    setTimeout(() => compute.setAway(host, false), 300);
+    expect(await awaitJob({ ...plan, hostGraceMs: 10_000 }, context())).toMatchObject({ epoch: 1 });
+  });
+
+  it('moves a job from a lost host to another one, and ignores the result of the one that comes back late', async () => {
+    const { host } = await submitJob(plan, context());
+    compute.setAway(host, true);
+    await expect(awaitJob(plan, context())).rejects.toMatchObject({ type: 'HostLost' });
+    const moved = await submitJob(plan, context(2));
+    expect(moved).toMatchObject({ epoch: 2 });
+    expect(moved.host).not.toBe(host);
+    await succeed(1, { from: 'the host that came back late' });
+    compute.setAway(host, false);
+    setTimeout(() => void succeed(2, { from: 'its successor' }).then(() => compute.end(moved, { graceMs: 0 })), 200);
+    expect(await awaitJob(plan, context(2))).toMatchObject({ epoch: 2, result: { from: 'its successor' } });
+  });
+
+  it('goes on with a job whose host came back before another was begun', async () => {
+    const first = await submitJob(plan, context());
+    compute.setAway(first.host, true);
+    await expect(awaitJob(plan, context())).rejects.toMatchObject({ type: 'HostLost' });
+    compute.setAway(first.host, false);
+    expect(await submitJob(plan, context(2))).toEqual(first);
+    expect(started).toHaveLength(1);
+  });
+
+  it('does not wait for a host that was restarted, and may use it again', async () => {
+    const first = await submitJob(plan, context());
+    compute.restart(first.host);
+    await expect(awaitJob({ ...plan, hostGraceMs: 600_000 }, context())).rejects.toMatchObject({ type: 'HostLost' });
+    expect(await submitJob(plan, context(2))).toMatchObject({ epoch: 2 });
+  });
+
+  it('takes the result of a job that ended just before its host was lost', async () => {
+    program = async (_, epoch) => {
+      await succeed(epoch);
+      return await sleep(60_000, 0, { ref: false });
+    };
+    const { host } = await submitJob(plan, context());
+    compute.setAway(host, true);
+    expect(await awaitJob(plan, context())).toMatchObject({ epoch: 1 });
+  });
+
+  it('ends a frozen program and begins it anew', async () => {
+    const { host, epoch } = await submitJob(plan, context());
+    await expect(awaitJob({ ...plan, stallMs: 200 }, context())).rejects.toMatchObject({
+      type: 'JobFailed',
+      retryable: true,
+      message: /stood still/,
+    });
+    const ref = { compute: 'gpu', host, key: hostKeyOf('test', key), epoch };
+    expect(await compute.state(ref)).toMatchObject({ phase: 'exited' });
+    expect(await submitJob(plan, context(2))).toMatchObject({ epoch: 2 });
+  });
+
+  it('keeps the place on another host while the claimed one is full', async () => {
+    const pick: Compute['pick'] = async (_, options) =>
+      options?.avoid?.includes('gpu-1') === true ? 'gpu-2' : 'gpu-1';
+    const busy = withMethods(compute, { pick });
+    const other = {
+      key: 'other',
+      epoch: 1,
+      kind: 'batch' as const,
+      command: ['{python}'],
+      environment: {},
+      files: { 'job.json': '{"epoch":0}' },
+      wants: places,
+      timeLimitMs: 60_000,
+    };
+    await compute.submit(other, { host: 'gpu-1' });
+    expect(await submitJob(plan, jobContext({ objects, compute: busy, key }))).toMatchObject({
+      host: 'gpu-2',
+      epoch: 2,
+    });
+  });
+
+  it('throws NoCapacity, and starts nothing, while no host has room', async () => {
+    await submitJob(plan, jobContext({ objects, compute, key: 'a' }));
+    await submitJob(plan, jobContext({ objects, compute, key: 'b' }));
+    await expect(submitJob(plan, context())).rejects.toMatchObject({ type: 'NoCapacity', retryable: true });
+    expect(await readClaim({ objects, environment: 'test', key })).toBeUndefined();
+  });
+
+  it('stops waiting when it is cancelled', async () => {
+    await submitJob(plan, context());
+    const cancelled = AbortSignal.timeout(200);
+    const failure: unknown = await awaitJob(plan, { ...context(), signal: cancelled }).catch((error: unknown) => error);
+    expect(failure).toBe(cancelled.reason);
+  });
+
+  it('refuses an output that a late host could write over', async () => {
+    const outputs = { model: 's3://bucket/models/m/' };
+    await expect(submitJob({ ...plan, outputs }, context())).rejects.toMatchObject({
+      type: 'InvalidInput',
+      message: /\{digest\}/,
+    });
+  });
+
+  describe('is released', () => {
+    it('on every host that it was on, once and for all', async () => {
+      const first = await submitJob(plan, context());
+      compute.setAway(first.host, true);
+      await expect(awaitJob(plan, context())).rejects.toMatchObject({ type: 'HostLost' });
+      const second = await submitJob(plan, context(2));
+      compute.setAway(first.host, false);
+      expect(await releaseJob(context(2))).toEqual({ unreachable: [] });
+      expect(await Promise.all([compute.state(first), compute.state(second)])).toEqual([undefined, undefined]);
+      expect(await releaseJob(context(2))).toEqual({ unreachable: [] });
+      await expect(submitJob(plan, context(3))).rejects.toMatchObject({ type: 'Cancelled' });
+      await expect(awaitJob(plan, context(3))).rejects.toMatchObject({ type: 'Cancelled' });
+    });
+
+    it('before it was ever submitted', async () => {
+      await releaseJob(context());
+      await expect(submitJob(plan, context())).rejects.toMatchObject({ type: 'Cancelled' });
+      expect(started).toHaveLength(0);
+    });
+
+    it('with the end of its log kept, and its checkpoints dropped once it has succeeded', async () => {
+      program = async (job, epoch) => {
+        job.write('a line\n');
+        await objects.put(`jobs/test/${key}/checkpoints/000001/000001-a/COMPLETE`, '{}');
+        return await succeed(epoch);
+      };
+      await submitJob(plan, context());
+      await awaitJob(plan, context());
+      await releaseJob(context());
+      const left = [];
+      for await (const object of objects.list(`jobs/test/${key}/`))
+        left.push(object.key.slice(`jobs/test/${key}/`.length));
+      expect(left).toEqual(['1/log.txt', '1/result.json', 'claim.json']);
+    });
+
+    it('as far as hosts answer, and says which do not', async () => {
+      const { host } = await submitJob(plan, context());
+      compute.setAway(host, true);
+      expect(await releaseJob(context(), { patienceMs: 0 })).toEqual({ unreachable: [host] });
+    });
+  });
+
+  describe('the reaper', () => {
+    const reap = (runStatus: 'open' | 'closed' | 'unknown', wanted = true) => {
+      const { systems, log } = context();
+      return reapJobs({
+        objects,
+        environment: 'test',
+        compute: systems.compute,
+        log,
+        runStatus: async () => runStatus,
+        serviceIsWanted: async () => wanted,
+        youngestServiceMs: 0,
+      });
+    };
+
+    it('ends a batch job only when its run is known to be closed', async () => {
+      const ref = await submitJob(plan, context());
+      expect(await reap('open')).toEqual([]);
+      expect(await reap('unknown')).toEqual([]);
+      expect(await compute.state(ref)).toMatchObject({ phase: 'running' });
+      expect(await reap('closed')).toMatchObject([{ key: 'test/run-1.fine-tune.0', kind: 'batch' }]);
+      expect(await compute.state(ref)).toBeUndefined();
+    });
+
+    it('leaves jobs of other environments and jobs without a claim alone', async () => {
+      const submission = {
+        epoch: 1,
+        kind: 'batch' as const,
+        command: ['{python}'],
+        environment: {},
+        files: { 'job.json': '{"epoch":1}' },
+        wants: { gpus: 0, memoryBytes: 1 },
+        timeLimitMs: 60_000,
+      };
+      await compute.submit({ ...submission, key: 'prod/run-1.fine-tune.0' });
+      await compute.submit({ ...submission, key: 'test/unclaimed' });
+      expect(await reap('closed')).toEqual([]);
+    });
+
+    it('ends a service only when nobody wants it', async () => {
+      const service = {
+        key: 'm-7',
+        epoch: 1,
+        kind: 'service' as const,
+        command: ['{python}'],
+        environment: {},
+        files: { 'job.json': '{"epoch":1}' },
+        wants: { gpus: 0, memoryBytes: 1 },
+      };
+      const ref = await compute.submit(service);
+      await sleep(5);
+      expect(await reap('closed', true)).toEqual([]);
+      expect(await reap('closed', false)).toMatchObject([{ key: 'm-7', kind: 'service' }]);
+      expect(await compute.state(ref)).toBeUndefined();
+    });
+  });
+});
