@@ -11,6 +11,7 @@ import type { Dag } from '../../dag/dag.js';
 import { runKey } from '../../systems/object-store/keys.js';
 import { MemoryObjectStore } from '../../systems/object-store/memory.js';
 import type { ObjectStore } from '../../systems/object-store/port.js';
+import { S3ObjectStore } from '../../systems/object-store/s3.js';
 import type { Systems } from '../../systems/systems.js';
 import { installRuntime } from '../../workers/runtime.js';
 import { createWorker, type PawlWorker, type PawlWorkerOptions } from '../../workers/create-worker.js';
@@ -37,6 +38,19 @@ export interface EngineResult {
   readonly steps: Readonly<Record<string, string>>;
 }
 
+/** A bucket of its own on the S3 server of the tests. */
+export async function openBucket(): Promise<S3ObjectStore> {
+  const { endpoint, region, accessKeyId, secretAccessKey } = inject('s3');
+  const store = new S3ObjectStore({
+    bucket: `engine-${randomUUID()}`,
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  await store.createBucketIfMissing();
+  return store;
+}
+
 /** Systems with an object store alone: a task of these tests that touches another one has a defect. */
 export const systemsWith = (objects: ObjectStore): Systems =>
   new Proxy({ environment: 'dev', objects } as Systems, {
@@ -57,7 +71,11 @@ export async function openBench(
     Connection.connect({ address }),
     NativeConnection.connect({ address }),
   ]);
-  const client = new Client({ connection });
+  const storage = workerOptions.externalStorage ?? null;
+  const client = new Client({
+    connection,
+    ...(storage === null ? {} : { dataConverter: { externalStorage: storage } }),
+  });
   const closing: (() => Promise<void>)[] = [];
   const bench: Bench = {
     client,
