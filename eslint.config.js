@@ -12,7 +12,22 @@ const rooms = {
   client: ['dag', 'workers/search-attributes'],
 };
 
-const allRooms = ['dag', 'stats', 'systems', 'gateway', 'activities', 'pipelines', 'client', 'workers', 'workflows', 'cli', 'deploy', 'examples', 'test', 'bench'];
+const allRooms = [
+  'dag',
+  'stats',
+  'systems',
+  'gateway',
+  'activities',
+  'pipelines',
+  'client',
+  'workers',
+  'workflows',
+  'cli',
+  'deploy',
+  'examples',
+  'test',
+  'bench',
+];
 
 const escape = (path) => path.replaceAll('/', '\\/');
 
@@ -44,7 +59,12 @@ export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '**/*.js', '!eslint.config.js', 'test/replay/histories/'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['eslint.config.js'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     plugins: { 'import-x': importX },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
@@ -69,7 +89,7 @@ export default tseslint.config(
           patterns: [
             { regex: '^(node:|zod|@aws-sdk|pino|undici)', message: 'workflow code runs in a sandbox.' },
             {
-              regex: '^(\\.\\./)+dag\\/(?!graph|planner|failures|resolve|stop-after|conditions)',
+              regex: '^(\\.\\./)+dag\\/(?!graph|planner|failures|resolve|trigger-rule|status-text|step-key)',
               allowTypeImports: true,
               message: 'workflows/ may import only the graph, planner and failures files of dag/.',
             },

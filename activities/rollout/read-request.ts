@@ -1,6 +1,7 @@
 // Reads a step's envelope as a request for a rollout: checked, with its defaults and with who asks and why.
 
 import { SystemError } from '../../dag/failures.js';
+import { stepKey } from '../../dag/step-key.js';
 import type { WorkflowStepEnvelope } from '../engine/protocol.js';
 import { deployInput, rollbackInput } from '../schemas/rollout-input.js';
 import type { ReadRequest, RolloutRequest } from './protocol.js';
@@ -26,6 +27,11 @@ export function readRolloutRequest(envelope: WorkflowStepEnvelope, requesterWork
   const request: RolloutRequest =
     'version' in data
       ? { ...base, kind: 'deploy', version: data.version }
-      : { ...base, kind: 'rollback', toVersion: data.toVersion ?? null, ofRollout: data.ofRollout ?? null };
+      : {
+          ...base,
+          kind: 'rollback',
+          toVersion: data.toVersion ?? null,
+          ofRollout: data.ofStep === undefined ? null : stepKey(run.runId, data.ofStep),
+        };
   return { request, dryRun: data.dryRun };
 }

@@ -19,10 +19,10 @@ export const rollbackInput = z.object({
   /** The previous one where it is not given. */
   toVersion: version.optional(),
   /**
-   * The operation id of a rollout, as that rollout's teardown gives it: its trial ends where it is still on, and nothing
-   * happens once it was decided.
+   * As the teardown of a step of the same run: that step's trial ends where it is still on, and nothing happens once its
+   * rollout was decided.
    */
-  ofRollout: z.string().optional(),
+  ofStep: z.string().optional(),
   rollout: rolloutSettings,
   reason: z.string(),
   dryRun: z.boolean().default(false),

@@ -11,6 +11,7 @@ import {
 } from '@temporalio/workflow';
 import type { Admission, StepAnswer, StepEnvelope, WorkflowStepEnvelope } from '../../activities/engine/protocol.js';
 import type { Json, Step } from '../../dag/graph.js';
+import { stepKey } from '../../dag/step-key.js';
 import { keyword } from '../search-attributes.js';
 import { callTask, type TaskCall } from './call-task.js';
 import { runJob } from './run-job.js';
@@ -21,9 +22,6 @@ export interface StepRun {
   readonly admission: Admission;
   readonly note: (reason: string | undefined) => void;
 }
-
-/** First run id of the workflow + step + operator's retry number: the same for every attempt, fit for an S3 key. */
-const stepKey = (runId: string, stepId: string): string => `${runId}.${stepId}.0`;
 
 /** Answers the step's output; throws what the activity or the child threw, or a cancellation. */
 export async function runStep(run: StepRun): Promise<StepAnswer> {

@@ -1,0 +1,25 @@
+// A worker as a process: `node workers/main.js [PROJECT] [FILE…]`. Ends on SIGTERM and SIGINT, once its activities have ended or been handed back.
+
+import { pino } from 'pino';
+import { SystemError } from '../dag/failures.js';
+import { loadProject } from './project.js';
+import { runWorker } from './run-worker.js';
+import { installRuntime } from './runtime.js';
+
+const logger = pino({ level: process.env['PAWL_LOG_LEVEL'] ?? 'info', base: { pid: process.pid } });
+
+try {
+  const [root = '.', ...files] = process.argv.slice(2);
+  installRuntime(logger);
+  const worker = await runWorker(await loadProject(root, files), logger);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => worker.shutdown());
+  logger.info({ taskQueue: worker.taskQueue }, 'worker is ready');
+  // Whoever started it waits for this, not for a line of the log.
+  process.send?.({ ready: true });
+  await worker.done;
+  process.exit(0);
+} catch (error) {
+  if (!(error instanceof SystemError)) throw error;
+  logger.fatal({ type: error.type }, error.message);
+  process.exit(1);
+}

@@ -1,0 +1,61 @@
+// A worker as a deployment runs it: the ready-made pipelines and a team's project, the systems of its settings, one Temporal worker.
+
+import { NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createRolloutActivities } from '../activities/rollout/rollout-activities.js';
+import { connectClient, temporalSettings } from '../client/connect.js';
+import { SystemError } from '../dag/failures.js';
+import { readyMadeDags, readyMadeTasks } from '../pipelines/ready-made.js';
+import { ServingKeeper } from '../systems/serving/keeper.js';
+import { createWorker } from './create-worker.js';
+import { externalStorage } from './external-storage.js';
+import type { Project } from './project.js';
+import { composeSystems } from './systems.js';
+
+export interface RunningWorker {
+  /** Resolves once the worker has shut down; rejects where it breaks down. */
+  readonly done: Promise<void>;
+  readonly taskQueue: string;
+  /** Takes nothing new, and lets activities end or hands them back. Idempotent. */
+  shutdown(): void;
+}
+
+/** Throws what `createWorker` and `composeSystems` throw. */
+export async function runWorker(project: Project, logger: Logger): Promise<RunningWorker> {
+  const systems = composeSystems(project.settings, project.root);
+  const temporal = temporalSettings();
+  const storage = externalStorage(systems.objects);
+  const client = await connectClient(temporal, storage);
+  const connection = await NativeConnection.connect({ address: temporal.address, ...temporal.connection }).catch(
+    (cause: unknown) => {
+      throw new SystemError(
+        'Unavailable',
+        `No Temporal server answers at ${temporal.address}: check TEMPORAL_ADDRESS.`,
+        { cause },
+      );
+    },
+  );
+  const worker = await createWorker({
+    connection,
+    namespace: temporal.namespace,
+    systems,
+    dags: [...readyMadeDags, ...project.dags],
+    tasks: [...readyMadeTasks, ...project.tasks],
+    models: project.models,
+    activities: { ...createRolloutActivities({ systems, client: client.client }) },
+    externalStorage: storage,
+    logger,
+  });
+  const keeper = new ServingKeeper({ endpoints: systems.endpoints, serving: systems.serving, log: logger });
+  keeper.start();
+  const work = async (): Promise<void> => {
+    try {
+      await worker.run();
+    } finally {
+      await keeper.stop();
+      await connection.close();
+      await client.close();
+    }
+  };
+  return { done: work(), taskQueue: worker.taskQueue, shutdown: () => worker.shutdown() };
+}
