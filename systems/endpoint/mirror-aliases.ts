@@ -30,7 +30,7 @@ export async function findDisagreements(
 
 /**
  * Makes the aliases say what the state says, one after the other, idempotently. An alias that mirrors a newer generation
- * stays; the answer is whether the registry took the state for the newest.
+ * stays as it is; the answer is `false` where that kept the state from being mirrored.
  */
 export async function mirrorAliases(registry: Registry, model: string, state: EndpointState): Promise<boolean> {
   const { generation, change } = state;

@@ -58,7 +58,10 @@ export class ObjectStoreEndpoints implements Endpoints {
   async read(model: string): Promise<EndpointReading | undefined> {
     const found = await this.#readObject(model);
     if (found !== undefined) return found;
-    if ((await this.#highestRecorded(model)) === 0) return undefined;
+    if (!(await this.#hasHistory(model))) return undefined;
+    // A record is written after its object: if it appeared a moment ago, so did the object.
+    const appeared = await this.#readObject(model);
+    if (appeared !== undefined) return appeared;
     throw new SystemError(
       'Corrupt',
       `The endpoint ${model} in ${this.#environment} has a history, but its object ${endpointKey(this.#environment, model)} is gone: run \`pawl reconcile ${model}\`.`,
@@ -205,11 +208,9 @@ export class ObjectStoreEndpoints implements Endpoints {
     return found === undefined ? undefined : { state: found.value, etag: found.etag };
   }
 
-  async #highestRecorded(model: string): Promise<number> {
-    let highest = 0;
-    for await (const { key } of this.#objects.list(endpointHistoryPrefix(this.#environment, model)))
-      highest = Number(/(\d+)\.json$/.exec(key)?.[1] ?? highest);
-    return highest;
+  async #hasHistory(model: string): Promise<boolean> {
+    for await (const _record of this.#objects.list(endpointHistoryPrefix(this.#environment, model))) return true;
+    return false;
   }
 
   #check(model: string, next: EndpointState): void {
