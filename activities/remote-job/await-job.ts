@@ -21,6 +21,8 @@ export type AwaitContext = JobContext & Pick<TaskContext, 'progress' | 'lastProg
 const firstPollMs = 100;
 const slowestPollMs = 1_000;
 
+const json = z.custom<Json>((value) => value !== undefined);
+
 /** What an attempt leaves to the next one, in the heartbeat's details. */
 const position = z.object({
   epoch: z.number().int(),
@@ -30,7 +32,8 @@ const position = z.object({
   /** When the program last wrote something. */
   heardAtMs: z.number(),
   host: z.string(),
-  progress: z.custom<Json>((value) => value !== undefined).optional(),
+  progress: json.optional(),
+  staging: json.optional(),
 });
 type Position = z.infer<typeof position>;
 
@@ -89,12 +92,12 @@ async function follow(log: LogFollower, state: JobState | undefined, at: Positio
   const { lostSinceMs, ...heard } = at;
   const gained = await log.read();
   if (!gained) return lostSinceMs === undefined ? heard : { ...heard, heardAtMs: Date.now() };
-  const newest = log.newestProgress;
   return {
     ...heard,
     logOffset: log.offset,
     heardAtMs: Date.now(),
-    ...(newest !== undefined && { progress: newest }),
+    ...(log.progress !== undefined && { progress: log.progress }),
+    ...(log.staging !== undefined && { staging: log.staging }),
   };
 }
 

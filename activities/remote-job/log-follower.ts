@@ -15,7 +15,8 @@ export class LogFollower {
   readonly #job: JobRef;
   #offset: number;
   #partial = '';
-  #newest: Json | undefined;
+  #progress: Json | undefined;
+  #staging: Json | undefined;
 
   constructor(compute: Compute, job: JobRef, offset: number) {
     this.#compute = compute;
@@ -27,9 +28,14 @@ export class LogFollower {
     return this.#offset;
   }
 
-  /** The last progress line that has been read; at most a few hundred characters of it are kept by callers. */
-  get newestProgress(): Json | undefined {
-    return this.#newest;
+  /** What the program said last of its progress. */
+  get progress(): Json | undefined {
+    return this.#progress;
+  }
+
+  /** What the runner around it said last of what it brings and ships. */
+  get staging(): Json | undefined {
+    return this.#staging;
   }
 
   /** Reads to the end; answers whether there was anything. A host that is away has nothing to say. */
@@ -44,7 +50,9 @@ export class LogFollower {
       this.#partial = (lines.pop() ?? '').slice(-longestLine);
       for (const line of lines) {
         const progress = line.startsWith(marker) ? parse(line.slice(marker.length)) : undefined;
-        if (progress !== undefined) this.#newest = progress;
+        if (progress === undefined) continue;
+        if (typeof progress === 'object' && progress !== null && 'staging' in progress) this.#staging = progress;
+        else this.#progress = progress;
       }
     }
   }

@@ -1,11 +1,11 @@
 // What every Compute has to do, whatever it runs on. A harness says how to make one and how to shake its host.
 
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Compute, JobRef, JobState, JobSubmission } from '../../systems/compute/port.js';
 import { processRecords } from '../fixtures/supervised-host.js';
+import { until } from '../fixtures/until.js';
 
 export interface ComputeHarness {
   readonly compute: Compute;
@@ -39,20 +39,6 @@ const told = z.object({
   environment: z.record(z.string(), z.string()),
   folder: z.string(),
 });
-
-export async function until<T>(
-  what: string,
-  look: () => Promise<T | undefined | false>,
-  timeoutMs = 20_000,
-): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
-    await sleep(50);
-  }
-}
 
 export function computeContract(suite: ComputeSuite): void {
   describe(`${suite.name} compute`, () => {
