@@ -178,6 +178,19 @@ describe('a remote job', () => {
     expect(await awaitJob(plan, context(2))).toMatchObject({ epoch: 2, result: { from: 'its successor' } });
   });
 
+  it('follows the claim when another submission has moved the job on', async () => {
+    const first = await submitJob(plan, context());
+    const waiting = awaitJob({ ...plan, hostGraceMs: 600_000 }, context());
+    compute.setAway(first.host, true);
+    await expect(awaitJob(plan, context())).rejects.toMatchObject({ type: 'HostLost' });
+    program = async (_, epoch) => await succeed(epoch);
+    await submitJob(plan, context(2));
+    await succeed(1);
+    compute.setAway(first.host, false);
+    await compute.end(first, { graceMs: 0 });
+    expect(await waiting).toMatchObject({ epoch: 2 });
+  });
+
   it('goes on with a job whose host came back before another was begun', async () => {
     const first = await submitJob(plan, context());
     compute.setAway(first.host, true);
