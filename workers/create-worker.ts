@@ -17,7 +17,6 @@ import { checkSearchAttributes } from './check-search-attributes.js';
 import { externalStorage } from './external-storage.js';
 import { failureInterceptor } from './failure-interceptor.js';
 
-/** Any function of one JSON argument: an activity of one of Pawl's own workflows. */
 type Activity = (...args: never[]) => Promise<unknown>;
 
 export interface PawlWorkerOptions {
@@ -33,8 +32,8 @@ export interface PawlWorkerOptions {
   readonly tasks?: readonly Task[];
   /** The models' files, by name. */
   readonly models?: ReadonlyMap<string, unknown>;
-  /** Activities of Pawl's own workflows beside the engine's. */
-  readonly activities?: Readonly<Record<string, Activity>>;
+  /** Activities of Pawl's own workflows beside the engine's: functions of one JSON argument, by activity type. */
+  readonly activities?: object;
   /** `pawl-<environment>` unless set. */
   readonly taskQueue?: string;
   readonly logger?: Logger;
@@ -81,6 +80,8 @@ export async function createWorker(options: PawlWorkerOptions): Promise<PawlWork
       maxHeartbeatThrottleInterval: '5 seconds',
       shutdownGraceTime: options.shutdownGraceMs ?? 1_000,
       shutdownForceTime: '60 seconds',
+      // How long a run waits for the worker that knows it before another one takes it up.
+      stickyQueueScheduleToStartTimeout: '5 seconds',
       ...options.temporal,
       connection,
       namespace,
@@ -120,7 +121,7 @@ function activitiesOf(options: PawlWorkerOptions, logger: Logger): Record<string
     admit: (request) => admit({ catalog, systems, models, deployWaitMs }, request),
     writeRunRecord: (write) => writeRunRecord(systems.objects, write),
   };
-  const own: Record<string, Activity> = { ...engine, ...options.activities };
+  const own: Record<string, Activity> = { ...engine, ...(options.activities as Record<string, Activity> | undefined) };
   const ofTasks = taskActivities(catalog.tasks.values(), { systems, logger: (fields) => logger.child(fields) });
   const clash = Object.keys(ofTasks).find((name) => Object.hasOwn(own, name) || name === 'default');
   if (clash !== undefined)
