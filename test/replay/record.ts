@@ -24,6 +24,8 @@ const worker = await createWorker({
   systems: { environment: 'dev', objects: new MemoryObjectStore() } as unknown as Systems,
   externalStorage: null,
   deployWaitMs: 2_000,
+  // Part of its sticky queue's name, which a history holds.
+  temporal: { identity: 'recorder' },
   logger,
 });
 const running = worker.run();
