@@ -54,7 +54,7 @@ const temporal = async (): Promise<Running<{ address: string }>> => {
 
 const s3 = async (vendor: 'versitygw' | 'minio'): Promise<Running<S3Access>> => {
   const folder = join(await shared().folder, vendor);
-  const { pid, stop, ...value } = await startS3Server({ folder, vendor, onProgress });
+  const { pid, stop, waitUntilEnded: _, ...value } = await startS3Server({ folder, vendor, onProgress });
   return { value, pid, stop };
 };
 

@@ -3,6 +3,7 @@
 import { pino } from 'pino';
 import { SystemError } from '../dag/failures.js';
 import { loadProject } from './project.js';
+import { summarize } from './project-summary.js';
 import { runWorker } from './run-worker.js';
 import { installRuntime } from './runtime.js';
 
@@ -11,15 +12,20 @@ const logger = pino({ level: process.env['PAWL_LOG_LEVEL'] ?? 'info', base: { pi
 try {
   const [root = '.', ...files] = process.argv.slice(2);
   installRuntime(logger);
-  const worker = await runWorker(await loadProject(root, files), logger);
+  const project = await loadProject(root, files);
+  const worker = await runWorker(project, logger);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => worker.shutdown());
   logger.info({ taskQueue: worker.taskQueue }, 'worker is ready');
   // Whoever started it waits for this, not for a line of the log.
-  process.send?.({ ready: true });
+  process.send?.({ ready: true, project: summarize(project) });
   await worker.done;
   process.exit(0);
 } catch (error) {
   if (!(error instanceof SystemError)) throw error;
   logger.fatal({ type: error.type }, error.message);
+  const { type, message } = error;
+  await new Promise((told) =>
+    process.send === undefined ? told(undefined) : process.send({ failed: { type, message } }, told),
+  );
   process.exit(1);
 }

@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { tsImport } from 'tsx/esm/api';
+import { register } from 'tsx/esm/api';
 import type { Dag } from '../dag/dag.js';
 import { SystemError } from '../dag/failures.js';
 import type { Task } from '../dag/task.js';
 import { isModel } from '../pipelines/model.js';
+import { resolveFromSource } from './resolve-from-source.js';
 import { resolveSettings, type DeploymentSettings } from './settings.js';
 
 export interface Project {
@@ -37,14 +38,32 @@ async function conventionalFiles(root: string): Promise<string[]> {
   return found.sort();
 }
 
+const fromSource = import.meta.url.endsWith('.ts');
+let canLoad = false;
+
+/** Not tsx's own scoped import: the project's files must share Pawl's modules with the worker, so that its errors are ours. */
+function prepareToLoad(): void {
+  if (canLoad) return;
+  canLoad = true;
+  if (fromSource) resolveFromSource();
+  else register();
+}
+
+/** A syntax error's message names the place in its second line. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const [first = '', second = ''] = cause.message.split('\n');
+  return first.startsWith('Transform failed') && second !== '' ? second : first;
+}
+
 async function load(file: string, root: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    return (await tsImport(pathToFileURL(file).href, import.meta.url)) as Record<string, unknown>;
+    prepareToLoad();
+    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (cause) {
     if (cause instanceof SystemError)
       throw new SystemError(cause.type, `${relative(root, file)}: ${cause.message}`, { cause });
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new SystemError('InvalidInput', `${relative(root, file)} cannot be loaded: ${reason}.`, { cause });
+    throw new SystemError('InvalidInput', `${relative(root, file)} cannot be loaded: ${reasonOf(cause)}`, { cause });
   }
 }
 

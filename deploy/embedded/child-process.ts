@@ -28,6 +28,8 @@ export interface GuardedProcessOptions {
   readonly logFile?: string;
   /** Receives each line of its output, where there is no log file. */
   readonly onLine?: (line: string) => void;
+  /** Receives what a Node program sends by `process.send`; without it there is no such channel. */
+  readonly onMessage?: (message: unknown) => void;
 }
 
 export interface GuardedProcess {
@@ -101,13 +103,13 @@ const readTail = async (file: string): Promise<string> => {
 
 /** Starts the program; throws the system's own error (`ENOENT`) when the program cannot be started at all. */
 export const startGuardedProcess = async (options: GuardedProcessOptions): Promise<GuardedProcess> => {
-  const { command, args, env, cwd, logFile, onLine } = options;
+  const { command, args, env, cwd, logFile, onLine, onMessage } = options;
   if (logFile !== undefined) mkdirSync(dirname(logFile), { recursive: true });
   const log = logFile === undefined ? undefined : openSync(logFile, 'a');
   const output = log ?? 'pipe';
   const child = spawn(command, args, {
     detached: true,
-    stdio: ['ignore', output, output],
+    stdio: onMessage === undefined ? ['ignore', output, output] : ['ignore', output, output, 'ipc'],
     ...(env === undefined ? {} : { env }),
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -115,6 +117,7 @@ export const startGuardedProcess = async (options: GuardedProcessOptions): Promi
   const release = child.pid === undefined ? () => undefined : guard(child.pid);
   const memoryTail = keepTail(child);
   if (onLine !== undefined) followLines(child, onLine);
+  if (onMessage !== undefined) child.on('message', onMessage);
 
   let ending: string | undefined;
   const exited = new Promise<void>((resolve) => {

@@ -37,6 +37,8 @@ export interface S3Access {
 export interface S3Server extends S3Access {
   readonly pid: number;
   readonly stop: () => Promise<void>;
+  /** Resolves with how it ended. */
+  readonly waitUntilEnded: () => Promise<string>;
 }
 
 /** Starts the server and returns once it answers a signed request; throws Unavailable otherwise. Buckets are the caller's to make. */
@@ -74,7 +76,7 @@ const launchUntilReady = async (launch: Launch, start: Command, options: S3Serve
     await child.stop();
     throw error;
   }
-  return { ...access, pid: child.pid, stop: () => child.stop() };
+  return { ...access, pid: child.pid, stop: () => child.stop(), waitUntilEnded: () => child.waitUntilEnded() };
 };
 
 interface Launch {

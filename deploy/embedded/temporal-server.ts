@@ -44,6 +44,8 @@ export interface TemporalServer {
   readonly uiUrl?: string;
   readonly pid: number;
   readonly stop: () => Promise<void>;
+  /** Resolves with how it ended. */
+  readonly waitUntilEnded: () => Promise<string>;
 }
 
 /** Starts the server and returns once it answers with Pawl's search attributes registered; throws Unavailable otherwise. */
@@ -79,6 +81,7 @@ export const startTemporalServer = async (options: TemporalServerOptions = {}): 
     ...(uiPort === undefined ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` }),
     pid: child.pid,
     stop: () => child.stop(),
+    waitUntilEnded: () => child.waitUntilEnded(),
   };
 };
 

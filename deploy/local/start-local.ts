@@ -1,0 +1,238 @@
+// Everything for one machine: Temporal, S3, a gateway and a worker as child processes on loopback, in a project's folder.
+// What `pawl dev` runs; the demo and the tests use it as a library.
+
+import { resolve } from 'node:path';
+import { loadProject } from '../../workers/project.js';
+import { summarize, type ProjectSummary } from '../../workers/project-summary.js';
+import type { DeploymentSettings } from '../../workers/settings.js';
+import { ensurePython } from '../embedded/python.js';
+import type { S3Access } from '../embedded/s3-server.js';
+import { readDevFile, writeDevFile, type LocalPorts } from './dev-file.js';
+import { endLocalJobs } from './end-jobs.js';
+import { lockFolder } from './folder-lock.js';
+import { startGatewayProcess } from './gateway-process.js';
+import { KeptProcess } from './kept-process.js';
+import { localVariables, withLocalVariables } from './local-environment.js';
+import { createBucket, startServers } from './local-servers.js';
+import { choosePorts, keysOf } from './local-settings.js';
+import { freshLog } from './log-files.js';
+import { watchFiles } from './watch-files.js';
+import { startWorkerProcess } from './worker-process.js';
+
+export interface LocalOptions {
+  /** The project's folder; what is kept from start to start lies in `.pawl` below it. */
+  readonly root: string;
+  /** Files with DAGs, tasks and models; found by convention unless set. */
+  readonly files?: readonly string[];
+  /** Those of the last start, free ones at first, unless set. */
+  readonly ports?: Partial<LocalPorts>;
+  /** `process.env` unless set. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** What is being done at the moment, line by line. */
+  readonly onProgress?: (line: string) => void;
+  /** What happened while it runs: a reload, a worker that died. */
+  readonly onEvent?: (event: LocalEvent) => void;
+  /** Each line of the worker's log. */
+  readonly onWorkerLine?: (line: string) => void;
+  /** Reload the worker when a file of the project changes; not unless set. */
+  readonly watch?: boolean;
+}
+
+export type LocalEvent =
+  | { readonly kind: 'port-moved'; readonly message: string }
+  | { readonly kind: 'reloading' | 'reloaded'; readonly message: string; readonly project?: ProjectSummary }
+  /** The old worker goes on. */
+  | { readonly kind: 'not-reloaded'; readonly message: string }
+  | { readonly kind: 'died' | 'lost'; readonly message: string };
+
+export interface Local {
+  readonly root: string;
+  readonly environment: string;
+  readonly bucket: string;
+  readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string | undefined };
+  readonly s3: S3Access | undefined;
+  readonly gatewayUrl: string;
+  readonly adminUrl: string;
+  readonly settings: DeploymentSettings;
+  /** What the worker found. */
+  readonly project: ProjectSummary;
+  /** The variables by which another process reaches the same servers. */
+  readonly variables: Readonly<Record<string, string>>;
+  readonly workerPid: number | undefined;
+  /** kill -9; no other worker starts until `restartWorker`. Answers the process id that it had. */
+  killWorker(): Promise<number | undefined>;
+  /** A new worker, in place of the one that runs, if one does. Answers its process id once it works. */
+  restartWorker(): Promise<number>;
+  /** Resolves, with a sentence, when a server is gone without which nothing works. */
+  readonly broken: Promise<string>;
+  /** Ends all of it, jobs and model servers included. Idempotent. */
+  stop(onProgress?: (line: string) => void): Promise<void>;
+}
+
+const workerGraceMs = 10_000;
+
+/** Throws `Conflict` where `pawl dev` runs in the folder already, `InvalidInput` for files that do not load, `Unavailable`. */
+export async function startLocal(options: LocalOptions): Promise<Local> {
+  const root = resolve(options.root);
+  const {
+    files = [],
+    environment: outer = process.env,
+    onProgress = () => undefined,
+    onEvent = () => undefined,
+  } = options;
+  const stops: (() => Promise<unknown>)[] = [];
+  const stopAll = async (): Promise<void> => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  };
+  try {
+    onProgress('reading the project');
+    const project = await loadProject(root, files);
+    const { settings } = project;
+    stops.push(await lockFolder(root));
+    const before = await readDevFile(root);
+    const { ports, moved } = await choosePorts(options.ports ?? {}, before?.ports ?? {});
+    for (const message of moved) onEvent({ kind: 'port-moved', message });
+    const keys = keysOf(before);
+    await writeDevFile(root, { schema: 1, ports, keys, running: null });
+
+    const python = { path: outer['PAWL_PYTHON'] };
+    const preparePython = async (summary: ProjectSummary): Promise<boolean> => {
+      if (!summary.needsJobPython || python.path !== undefined) return false;
+      onProgress("looking for Python's packages for jobs");
+      python.path = (await ensurePython({ onProgress, environment: outer })).python;
+      return true;
+    };
+
+    onProgress('starting Temporal and S3');
+    const { temporal, s3 } = await startServers({ root, ports, keys, environment: outer, onProgress }, stops);
+    await preparePython(summarize(project));
+
+    const { environment, bucket } = settings;
+    const adminUrl = `http://127.0.0.1:${ports.gatewayAdmin}`;
+    const gatewayUrl = `http://127.0.0.1:${ports.gateway}`;
+    const variables = localVariables({
+      ...(temporal && { temporal }),
+      ...(s3 && { s3: s3.access }),
+      environment,
+      bucket,
+      adminUrl,
+      routerToken: keys.routerToken,
+    });
+    const childEnvironment = (): NodeJS.ProcessEnv => ({
+      ...withLocalVariables(outer, variables),
+      ...(python.path !== undefined && { PAWL_PYTHON: python.path }),
+    });
+    if (s3 !== undefined) await createBucket(s3.access, bucket);
+
+    onProgress('starting the gateway and the worker');
+    const gatewayLog = await freshLog(root, 'gateway');
+    const gateway = new KeptProcess({
+      graceMs: 5_000,
+      start: () =>
+        startGatewayProcess({
+          environment: childEnvironment(),
+          port: ports.gateway,
+          adminPort: ports.gatewayAdmin,
+          token: keys.routerToken,
+          logFile: gatewayLog,
+        }),
+      onDeath: (ending) => onEvent({ kind: 'died', message: `the gateway ended (${ending}) and is started anew` }),
+      onFailure: (error) => onEvent({ kind: 'lost', message: sentenceOf(error) }),
+    });
+    stops.push(() => gateway.stop());
+    // Last in, first out: the worker ends before the jobs, because its keeper would launch model servers anew.
+    stops.push(() => endLocalJobs(root, settings, python.path));
+    const workerLog = await freshLog(root, 'worker');
+    const worker = new KeptProcess({
+      graceMs: workerGraceMs,
+      start: () =>
+        startWorkerProcess({
+          root,
+          files,
+          environment: childEnvironment(),
+          logFile: workerLog,
+          onLine: options.onWorkerLine,
+        }),
+      onDeath: (ending) => onEvent({ kind: 'died', message: `the worker ended (${ending}) and is started anew` }),
+      onFailure: (error) => onEvent({ kind: 'lost', message: `the worker does not start: ${sentenceOf(error)}` }),
+    });
+    stops.push(() => worker.stop());
+    const [, first] = await Promise.all([gateway.replace(), worker.replace()]);
+    let found = first.project;
+
+    const broken = Promise.race(
+      [temporal && temporal.ended, s3 && s3.ended, new Promise<string>(() => undefined)].filter(
+        (each) => each !== undefined,
+      ),
+    );
+
+    if (options.watch === true) {
+      const reload = async (changed: readonly string[]): Promise<void> => {
+        const what = changed.slice(0, 3).join(', ') + (changed.length > 3 ? `, and ${changed.length - 3} more` : '');
+        onEvent({ kind: 'reloading', message: `${what} changed` });
+        try {
+          let next = await worker.replace();
+          if (await preparePython(next.project)) next = await worker.replace();
+          found = next.project;
+          onEvent({ kind: 'reloaded', message: 'the worker was reloaded', project: found });
+        } catch (error) {
+          onEvent({ kind: 'not-reloaded', message: sentenceOf(error) });
+        }
+      };
+      let reloads: Promise<void> = Promise.resolve();
+      const endWatching = await watchFiles(root, (changed) => {
+        reloads = reloads.then(() => reload(changed));
+      });
+      stops.push(async () => {
+        await endWatching();
+      });
+    }
+
+    const uiUrl = temporal?.uiUrl;
+    await writeDevFile(root, {
+      schema: 1,
+      ports,
+      keys,
+      running: {
+        pid: process.pid,
+        since: new Date().toISOString(),
+        environment: variables,
+        uiUrl: uiUrl ?? null,
+        gatewayUrl,
+      },
+    });
+    stops.push(() => writeDevFile(root, { schema: 1, ports, keys, running: null }));
+
+    let stopped: Promise<void> | undefined;
+    return {
+      root,
+      environment,
+      bucket,
+      temporal: {
+        address: temporal?.address ?? outer['TEMPORAL_ADDRESS'] ?? '',
+        namespace: temporal?.namespace ?? outer['TEMPORAL_NAMESPACE'] ?? 'default',
+        uiUrl,
+      },
+      s3: s3?.access,
+      gatewayUrl,
+      adminUrl,
+      settings,
+      get project() {
+        return found;
+      },
+      variables,
+      get workerPid() {
+        return worker.current?.pid;
+      },
+      killWorker: () => worker.kill(),
+      restartWorker: async () => (await worker.replace()).pid,
+      broken,
+      stop: () => (stopped ??= stopAll()),
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
