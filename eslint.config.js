@@ -56,7 +56,7 @@ const roomRule = (room, allowed) => ({
 });
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '**/*.js', '!eslint.config.js', 'test/replay/histories/'] },
+  { ignores: ['dist/', 'node_modules/', '**/*.js', '!eslint.config.js', 'examples/own-program/*.mjs', 'test/replay/histories/'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: {
