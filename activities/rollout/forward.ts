@@ -35,10 +35,11 @@ export async function retireVersion(
   systems: Systems,
   request: RetireRequest,
   pulse: Pulse,
-): Promise<{ retired: boolean }> {
+): Promise<{ retired: boolean; movedTo?: number }> {
   const { model, version, drainMs, endedTrial } = request;
   const beating = setInterval(() => pulse.beat(), 5_000);
   try {
+    let movedTo: number | undefined;
     let state = (await systems.endpoints.read(model))?.state;
     if (endedTrial !== undefined && state?.trial === endedTrial) {
       // A write of it came late, after the trial was given up.
@@ -53,15 +54,17 @@ export async function retireVersion(
         decide: (current) => expire(current, act, endedTrial),
       });
       state = moved.current ?? undefined;
+      movedTo = state?.generation;
     }
-    if (state?.champion === version || state?.challenger === version) return { retired: false };
+    if (state?.champion === version || state?.challenger === version)
+      return { retired: false, ...(movedTo !== undefined && { movedTo }) };
     await syncRouters(systems.serving, {
       model,
       generation: Math.max(request.afterGeneration, state?.generation ?? 0),
     });
     pulse.signal.throwIfAborted();
     await systems.serving.retire(model, version, { drainMs });
-    return { retired: true };
+    return { retired: true, ...(movedTo !== undefined && { movedTo }) };
   } finally {
     clearInterval(beating);
   }

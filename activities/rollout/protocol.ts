@@ -182,7 +182,8 @@ export interface RolloutActivities {
   observeTrial(request: ObserveRequest): Promise<Look>;
   syncRouters(request: { model: string; generation: number }): Promise<void>;
   mirrorAliases(request: { model: string }): Promise<{ generation: number }>;
-  retireVersion(request: RetireRequest): Promise<{ retired: boolean }>;
+  /** `movedTo`: the endpoint had to be moved for it, to this generation. */
+  retireVersion(request: RetireRequest): Promise<{ retired: boolean; movedTo?: number }>;
 }
 
 /** What the requester's workflow asks; these talk to Temporal. */

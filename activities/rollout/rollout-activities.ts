@@ -14,11 +14,12 @@ import { RolloutDesk } from './requests.js';
 import { acknowledgeTrial, syncRouters } from './routers.js';
 import { surveyEndpoint } from './survey.js';
 
+type All = RolloutActivities & RequestActivities;
+/** A mapped type and no interface, so that it can stand where any record of activities can. */
+type AsRecord<T> = { [Name in keyof T]: T[Name] };
+
 /** `client` is the Temporal client by which requests reach the rollout's workflow. */
-export function createRolloutActivities(composed: {
-  systems: Systems;
-  client: Client;
-}): RolloutActivities & RequestActivities {
+export function createRolloutActivities(composed: { systems: Systems; client: Client }): AsRecord<All> {
   const { systems, client } = composed;
   const desk = new RolloutDesk(client, systems.environment);
   return {

@@ -60,7 +60,8 @@ export class Chores {
     this.retiring.set(request.version, retirement);
     const name = `retire version ${request.version}`;
     retirement.done = this.persist(name, retirement.scope, async () => {
-      await forward(name, request.drainMs + 300_000).retireVersion(retirement.request);
+      const { movedTo } = await forward(name, request.drainMs + 300_000).retireVersion(retirement.request);
+      if (movedTo !== undefined) this.follow(movedTo);
     }).then((finished) => {
       if (finished) this.retiring.delete(request.version);
       this.changed();

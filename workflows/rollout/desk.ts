@@ -6,7 +6,7 @@ import { setHandler } from '@temporalio/workflow';
 import type { AbortRequest, BeginAnswer, OperatorMessage, RolloutRequest } from '../../activities/rollout/protocol.js';
 import type { Entity } from './entity.js';
 import * as messages from './messages.js';
-import type { Operation } from './operation.js';
+import { Operation } from './operation.js';
 
 const refuse = (type: 'RolloutRefused' | 'InvalidInput', sentence: string): never => {
   throw ApplicationFailure.nonRetryable(sentence, type);
@@ -89,9 +89,11 @@ function begin(entity: Entity, request: RolloutRequest): BeginAnswer {
   if (outcome !== undefined) return { status: 'finished', outcome };
   if (find(entity, request.operationId)) return { status: 'joined' };
   checkBegin(entity, request);
-  entity.waiting = request;
   const { operation } = entity;
-  if (request.kind === 'rollback' && operation?.undecided === true && endsIt(request, operation)) {
+  if (operation?.undecided === true && isAboutAnother(request, operation))
+    return { status: 'finished', outcome: new Operation(request, undefined).outcome('unchanged', isNotOn, null) };
+  entity.waiting = request;
+  if (request.kind === 'rollback' && operation?.undecided === true) {
     entity.waitingEnds = operation.id;
     operation.requestStop({
       by: request.by,
@@ -103,9 +105,10 @@ function begin(entity: Entity, request: RolloutRequest): BeginAnswer {
   return { status: 'accepted' };
 }
 
-/** A rollback as the teardown of one rollout does not touch another. */
-const endsIt = (request: RolloutRequest, operation: Operation): boolean =>
-  request.kind === 'rollback' && (request.ofRollout === null || request.ofRollout === operation.id);
+/** A rollback as the teardown of one rollout does not touch another's. */
+const isAboutAnother = (request: RolloutRequest, operation: Operation): boolean =>
+  request.kind === 'rollback' && request.ofRollout !== null && request.ofRollout !== operation.id;
+const isNotOn = 'The rollout is not on trial, another one is: nothing to do.';
 
 function withdraw(entity: Entity, request: AbortRequest): { known: boolean } {
   const { operation, waiting } = entity;

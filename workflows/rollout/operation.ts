@@ -55,11 +55,12 @@ export class Operation {
 
   /**
    * The id of each write is decided before the write, and the same whenever the workflow is replayed; the run's id in it
-   * keeps apart what an earlier run of the workflow wrote for the same operation.
+   * keeps apart what an earlier run of the workflow wrote for the same operation. (Its end: the beginning of a UUIDv7 is a
+   * time, which two runs can share.)
    */
   nextWrite(author?: Stop): MoveAuthor {
     this.writes++;
-    const run = workflowInfo().firstExecutionRunId.slice(0, 8);
+    const run = workflowInfo().firstExecutionRunId.slice(-12);
     const owner = author?.rollbackId === undefined ? `${this.id}/` : `${author.rollbackId}/ends-`;
     return {
       writeId: `${owner}${this.writes}-${run}`,

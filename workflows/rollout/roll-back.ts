@@ -39,8 +39,9 @@ async function prepare(
   if (past === 'committed') return rollForward(entity, operation, { survey, reason: 'It was rolled back before.' });
   const { state } = survey;
   const aborted = entity.finished.findLast((done) => done.operationId === operation.ended);
-  if (request.ofRollout !== null) return endNamedRollout(entity, operation, { request, survey });
-  if (aborted?.outcome === 'rolled-back' || survey.own.some(({ change }) => change.kind === 'abort')) {
+  const isEnded = aborted?.outcome === 'rolled-back' || survey.own.some(({ change }) => change.kind === 'abort');
+  if (request.ofRollout !== null && !isEnded) return endNamedRollout(entity, operation, { request, survey });
+  if (isEnded) {
     const stays = state?.champion ?? null;
     if (request.toVersion === null || request.toVersion === stays) {
       operation.version = stays;

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  endpointOf,
+  expectAtRest,
+  healthy,
+  kindsOf,
+  openStage,
+  outcomeOf,
+  quick,
+  request,
+  until,
+  type Stage,
+} from './rollout-fixture.js';
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await openStage();
+  for (const version of [1, 2, 3]) healthy(stage, version);
+});
+afterEach(() => stage.close());
+
+const rollBack = (input: Record<string, unknown> = {}, runId?: string) =>
+  request(stage, { reason: 'users complain', ...input }, runId);
+const promote = async (version: number) =>
+  expect(await outcomeOf(await request(stage, { version }))).toMatchObject({ outcome: 'promoted' });
+
+describe('a rollback', () => {
+  test('goes back to the previous version, launched anew, with traffic and aliases as before', async () => {
+    await promote(2);
+    expect(await stage.serving.launched(stage.model)).toEqual([2]);
+    expect(await outcomeOf(await rollBack())).toMatchObject({ outcome: 'rolled-back', version: 1, champion: 1 });
+    await expectAtRest(stage);
+  });
+
+  test('moves once when it is asked for twice under one id', async () => {
+    await promote(2);
+    const key = randomUUID();
+    const first = await outcomeOf(await rollBack({}, key));
+    expect(await outcomeOf(await rollBack({}, key))).toEqual(first);
+    expect((await kindsOf(stage)).filter((kind) => kind === 'rollback')).toHaveLength(1);
+  });
+
+  test('moves once even when another rollout has ended since, and Temporal has forgotten the first answer', async () => {
+    await promote(2);
+    const key = randomUUID();
+    await outcomeOf(await rollBack({}, key));
+    await promote(3);
+    expect(await outcomeOf(await rollBack({}, key))).toMatchObject({ outcome: 'rolled-back' });
+    expect(await endpointOf(stage)).toMatchObject({ champion: 3 });
+    await expectAtRest(stage);
+  });
+
+  test('goes to a version that is named', async () => {
+    await promote(2);
+    await promote(3);
+    expect(await outcomeOf(await rollBack({ toVersion: 1 }))).toMatchObject({ version: 1, champion: 1 });
+    await expectAtRest(stage);
+  });
+
+  test('to a version that does not come up fails, and leaves everything as it was', async () => {
+    await promote(2);
+    stage.serving.behave(stage.model, 1, { comesUp: 'fails' });
+    const asked = await rollBack();
+    await expect(asked.result()).rejects.toMatchObject({ cause: { type: 'StepFailed' } });
+    expect(await endpointOf(stage)).toMatchObject({ champion: 2, previous: 1 });
+    await expectAtRest(stage);
+  });
+
+  test('without anything to go back to says so', async () => {
+    await expect((await rollBack()).result()).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('has no previous version: name one with toVersion') },
+    });
+  });
+
+  test('that is only tried out moves nothing', async () => {
+    await promote(2);
+    const outcome = await outcomeOf(await rollBack({ dryRun: true }));
+    expect(outcome).toMatchObject({ outcome: 'stopped', version: 1, champion: 2 });
+    expect(outcome.reason).toContain('would be launched where it is not running');
+  });
+
+  test('aborts a trial in flight, and the champion stays', async () => {
+    const deploy = await request(stage, { version: 2, rollout: quick({ pauseMs: 15_000 }) });
+    await until(stage, ({ operation }) => operation?.weightPercent === 10);
+    const outcome = await outcomeOf(await rollBack());
+    expect(outcome).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    expect(outcome.reason).toContain('The trial was aborted; version 1 stays the champion.');
+    expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    expect(await kindsOf(stage)).toEqual(['promote', 'trial', 'weight', 'abort']);
+    await expectAtRest(stage);
+  });
+
+  test('aborts a trial whose challenger is still launching: the service is released, the champion stays', async () => {
+    await promote(2);
+    stage.serving.behave(stage.model, 3, { comesUp: 'never' });
+    const deploy = await request(stage, { version: 3, rollout: quick({ readyTimeoutMs: 60_000 }) });
+    await until(stage, ({ operation }) => operation?.note.startsWith('waiting until') === true);
+    const key = randomUUID();
+    expect(await outcomeOf(await rollBack({}, key))).toMatchObject({ outcome: 'rolled-back', champion: 2 });
+    expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'rolled-back', champion: 2 });
+    await expectAtRest(stage);
+    // Later, when Temporal's own memory of it is gone, the endpoint's history still knows that it was done.
+    await promote(3).catch(() => undefined);
+    expect(await outcomeOf(await rollBack({}, key))).toMatchObject({ outcome: 'rolled-back', champion: 2 });
+  });
+
+  test('as a rollout’s teardown does nothing once that was decided', async () => {
+    const runId = randomUUID();
+    await outcomeOf(await request(stage, { version: 2 }, runId));
+    const teardown = await rollBack({ ofStep: 'canary-deploy' }, runId);
+    expect(await outcomeOf(teardown)).toMatchObject({ outcome: 'unchanged', champion: 2 });
+  });
+
+  test('as a rollout’s teardown ends that trial, and leaves another’s alone', async () => {
+    const runId = randomUUID();
+    const deploy = await request(stage, { version: 2, rollout: quick({ pauseMs: 15_000 }) }, runId);
+    await until(stage, ({ operation }) => operation?.weightPercent === 10);
+    const other = await rollBack({ ofStep: 'canary-deploy' }, randomUUID());
+    expect(await outcomeOf(other)).toMatchObject({ outcome: 'unchanged' });
+    expect(await endpointOf(stage)).toMatchObject({ challenger: 2 });
+    const own = await rollBack({ ofStep: 'canary-deploy' }, runId);
+    expect(await outcomeOf(own)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    await expectAtRest(stage);
+  });
+});
