@@ -41,7 +41,7 @@ export interface TaskContext {
   readonly systems: Systems;
   readonly log: Logger;
   /** Reports liveness and what a later attempt needs to go on (at most a few KB). */
-  progress(details?: Json): void;
+  readonly progress: (details?: Json) => void;
   /** What the last attempt reported last, if there was one. */
   readonly lastProgress: Json | undefined;
   /** Aborts when the run is cancelled, the attempt times out, or the worker shuts down. */
