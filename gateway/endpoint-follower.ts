@@ -30,6 +30,8 @@ export interface FollowerOptions {
 const discoverEveryMs = 30_000;
 const discoverAtMostEveryMs = 2_000;
 const reloadAtMostEveryMs = 250;
+/** Addresses change with a generation or show by a refused connection: the poll looks at them only now and then. */
+const pollsForAddresses = 5;
 
 export class EndpointFollower {
   readonly #options: FollowerOptions;
@@ -48,8 +50,9 @@ export class EndpointFollower {
     this.#nowMs = options.measurements.nowMs;
   }
 
+  /** Whether every endpoint that there was has been read: before that, users are better sent elsewhere. */
   get ready(): boolean {
-    return this.#sawAll;
+    return this.#sawAll && this.routes.every(({ wasRead }) => wasRead);
   }
 
   get routes(): readonly ModelRoute[] {
@@ -115,9 +118,10 @@ export class EndpointFollower {
   }
 
   async #poll(): Promise<void> {
-    while (await this.#pause(this.#options.pollMs)) {
+    for (let poll = 1; await this.#pause(this.#options.pollMs); poll += 1) {
+      const look = poll % pollsForAddresses === 0 ? 'everything' : 'the state';
       await Promise.all(
-        this.routes.map((route) => this.#refresh(route).catch((error: unknown) => this.#report(route, error))),
+        this.routes.map((route) => this.#refresh(route, look).catch((error: unknown) => this.#report(route, error))),
       );
     }
   }
@@ -166,7 +170,7 @@ export class EndpointFollower {
   }
 
   /** All or nothing: a state is routed by only once its versions' addresses were read, too. */
-  async #refresh(route: ModelRoute): Promise<void> {
+  async #refresh(route: ModelRoute, look: 'everything' | 'the state' = 'everything'): Promise<void> {
     const { endpoints } = this.#options;
     const reading = await this.#withTimeout(`the endpoint ${route.model}`, () => endpoints.read(route.model));
     if (reading === undefined) {
@@ -175,17 +179,19 @@ export class EndpointFollower {
           'NotFound',
           `The endpoint object of ${route.model} is gone: the last one is kept, and \`pawl reconcile ${route.model}\` mends it.`,
         );
+      route.wasRead = true;
       return;
     }
     const next = reading.state.generation > route.generation ? reading.state : undefined;
     const wanted = next ?? route.state;
     if (wanted === undefined) return;
     const targets = this.#targets(route, wanted);
+    const isLookedUp = (target: Target | undefined): target is Target =>
+      target !== undefined && (next !== undefined || look === 'everything' || target.upstream === undefined);
     await Promise.all(
-      [targets.champion, targets.challenger].map((target) =>
-        target === undefined ? undefined : this.#loadTarget(route.model, target),
-      ),
+      [targets.champion, targets.challenger].filter(isLookedUp).map((target) => this.#loadTarget(route.model, target)),
     );
+    route.wasRead = true;
     if (next !== undefined) this.#move(route, next, targets);
     if (route.problem !== undefined) {
       this.#options.log.info({ model: route.model, generation: route.generation }, 'the endpoint is followed again');
@@ -259,7 +265,10 @@ export class EndpointFollower {
 
   #report(route: ModelRoute | undefined, error: unknown): void {
     const problem = sentence(error);
-    if (route === undefined || route.problem === problem) return;
+    if (route === undefined) return;
+    // What cannot be understood was read all the same.
+    if (error instanceof SystemError && !error.retryable) route.wasRead = true;
+    if (route.problem === problem) return;
     route.problem = problem;
     this.#options.log.warn(
       { model: route.model, generation: route.generation, error: problem },

@@ -16,6 +16,7 @@ import {
   bodyTooLarge,
   brokenOff,
   noLiveVersion,
+  notReady,
   tooSlow,
   versionAway,
   type UserError,
@@ -78,7 +79,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const nowMs = this.#context.nowMs();
     const target = route.choose(nowMs, draw);
     if (target === undefined) {
-      this.#answer(noLiveVersion(route.model));
+      this.#answer(route.wasRead ? noLiveVersion(route.model) : notReady);
       return;
     }
     res.on('close', () => this.#onUserClosed());

@@ -5,10 +5,11 @@ import { ObjectStoreEndpoints } from '../systems/endpoint/object-store.js';
 import { S3ObjectStore } from '../systems/object-store/s3.js';
 import { ServingRecords } from '../systems/serving/records.js';
 import { startGateway } from './gateway.js';
+import { seededRandom } from './routing.js';
 import { readGatewaySettings } from './settings.js';
 
 async function main(): Promise<void> {
-  const { bucket, shutdownMs, logLevel, ...settings } = readGatewaySettings(process.env);
+  const { bucket, seed, shutdownMs, logLevel, ...settings } = readGatewaySettings(process.env);
   const log = pino({ name: 'gateway', level: logLevel });
   // A read that hangs must not hold up a sync: better to fail it and read again.
   const objects = new S3ObjectStore({ bucket, maxAttempts: 2, requestTimeoutMs: 4_000 });
@@ -18,6 +19,7 @@ async function main(): Promise<void> {
     endpoints: new ObjectStoreEndpoints(objects, environment),
     records: new ServingRecords({ objects, environment }),
     log,
+    ...(seed === undefined ? {} : { random: seededRandom(seed) }),
   });
   const { id, url, adminUrl } = gateway;
   log.info({ id, url, adminUrl, environment, bucket }, 'the gateway listens');

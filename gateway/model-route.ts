@@ -13,6 +13,8 @@ export class ModelRoute {
   generationText = '0';
   champion: Target | undefined;
   challenger: Target | undefined;
+  /** Whether its object has been looked at since this process started. */
+  wasRead = false;
   /** Why the endpoint object or a serving record cannot be followed at the moment. */
   problem: string | undefined;
   #lease: Lease = noLease;

@@ -18,6 +18,8 @@ const variables = z.object({
   PAWL_GATEWAY_ADMIN_HOST: z.string().default('127.0.0.1'),
   PAWL_GATEWAY_ADMIN_PORT: port.default(8801),
   PAWL_GATEWAY_TOKEN: z.string().min(1).optional(),
+  /** Makes the choices of versions repeatable. */
+  PAWL_GATEWAY_SEED: z.coerce.number().int().optional(),
   PAWL_GATEWAY_POLL_MS: milliseconds.default(2_000),
   PAWL_GATEWAY_SHUTDOWN_MS: milliseconds.default(30_000),
   PAWL_GATEWAY_MAX_BODY_BYTES: sizeBytes.default(64 * 1024 ** 2),
@@ -32,6 +34,7 @@ export interface GatewaySettings extends Required<
 > {
   readonly bucket: string;
   readonly token: string | undefined;
+  readonly seed: number | undefined;
   readonly shutdownMs: number;
   readonly logLevel: string;
 }
@@ -50,6 +53,7 @@ export function readGatewaySettings(environment: Readonly<Record<string, string 
     data: { host: data.PAWL_GATEWAY_HOST, port: data.PAWL_GATEWAY_PORT },
     admin: { host: data.PAWL_GATEWAY_ADMIN_HOST, port: data.PAWL_GATEWAY_ADMIN_PORT },
     token: data.PAWL_GATEWAY_TOKEN,
+    seed: data.PAWL_GATEWAY_SEED,
     pollMs: data.PAWL_GATEWAY_POLL_MS,
     shutdownMs: data.PAWL_GATEWAY_SHUTDOWN_MS,
     timeouts: {
