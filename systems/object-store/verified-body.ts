@@ -1,8 +1,7 @@
 // A stream that passes an object's bytes on and fails where they are cut off, stall, or do not match their digest.
 
 import { createHash } from 'node:crypto';
-import { Transform } from 'node:stream';
-import type { Readable, TransformCallback } from 'node:stream';
+import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { SystemError } from '../../dag/failures.js';
 
@@ -18,57 +17,77 @@ export interface BodyExpectation {
   readonly signal?: AbortSignal;
 }
 
-export const crc32Hex = (value: number): string => value.toString(16).padStart(8, '0');
-
-class VerifiedBody extends Transform {
+// A plain Readable over the source's events: half the work of a Transform, and downloads are bound by it.
+class VerifiedBody extends Readable {
+  readonly #source: Readable;
   readonly #expected: BodyExpectation;
   readonly #sha256;
   readonly #stallTimer;
   #crc32 = 0;
   #sizeBytes = 0;
-  #lastByteAt = performance.now();
+  #waitingSince: number | undefined;
 
-  constructor(expected: BodyExpectation) {
-    super();
+  constructor(source: Readable, expected: BodyExpectation) {
+    super({ highWaterMark: 256 * 1024 });
+    this.#source = source;
     this.#expected = expected;
     this.#sha256 = expected.digest?.algorithm === 'sha256' ? createHash('sha256') : undefined;
-    const checkEveryMs = Math.max(10, expected.stallMs / 4);
-    this.#stallTimer = setInterval(() => this.#checkStall(), checkEveryMs).unref();
+    this.#stallTimer = setInterval(() => this.#checkStall(), Math.max(10, expected.stallMs / 4)).unref();
+    source.on('data', (chunk: Buffer) => this.#take(chunk));
+    source.once('end', () => this.#finish());
+    source.once('error', (error) => this.destroy(this.#cutOff(error)));
+    source.once('close', () => {
+      if (!source.readableEnded) this.destroy(this.#cutOff());
+    });
+    source.pause();
   }
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.#sizeBytes += chunk.length;
-    this.#lastByteAt = performance.now();
-    if (this.#sha256 !== undefined) this.#sha256.update(chunk);
-    else if (this.#expected.digest !== undefined) this.#crc32 = crc32(chunk, this.#crc32);
-    done(null, chunk);
-  }
-
-  override _flush(done: TransformCallback): void {
-    const { place, sizeBytes, digest } = this.#expected;
-    if (sizeBytes !== undefined && this.#sizeBytes !== sizeBytes) return done(this.cutOff());
-    if (digest === undefined) return done();
-    const actual = this.#sha256 === undefined ? crc32Hex(this.#crc32) : this.#sha256.digest('hex');
-    if (actual === digest.hex) return done();
-    const sentence = `The bytes of ${place} have the ${digest.algorithm} ${actual}, not ${digest.hex}: read it again, and if that fails restore it.`;
-    done(new SystemError('IntegrityFailed', sentence, { details: { ...digest, actual } }));
+  override _read(): void {
+    this.#waitingSince ??= performance.now();
+    this.#source.resume();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     clearInterval(this.#stallTimer);
+    if (!this.#source.readableEnded) this.#source.destroy();
     done(error);
   }
 
-  cutOff(cause?: unknown): SystemError {
+  #take(chunk: Buffer): void {
+    this.#sizeBytes += chunk.length;
+    if (this.#sha256 !== undefined) this.#sha256.update(chunk);
+    else if (this.#expected.digest !== undefined) this.#crc32 = crc32(chunk, this.#crc32);
+    if (this.push(chunk)) this.#waitingSince = performance.now();
+    else {
+      // The reader is slow, not the store.
+      this.#waitingSince = undefined;
+      this.#source.pause();
+    }
+  }
+
+  #finish(): void {
+    const { place, sizeBytes, digest } = this.#expected;
+    if (sizeBytes !== undefined && this.#sizeBytes !== sizeBytes) return void this.destroy(this.#cutOff());
+    if (digest !== undefined) {
+      const actual =
+        this.#sha256 === undefined ? this.#crc32.toString(16).padStart(8, '0') : this.#sha256.digest('hex');
+      if (actual !== digest.hex) {
+        const sentence = `The bytes of ${place} have the ${digest.algorithm} ${actual}, not ${digest.hex}: read it again, and if that fails restore it.`;
+        return void this.destroy(new SystemError('IntegrityFailed', sentence, { details: { ...digest, actual } }));
+      }
+    }
+    clearInterval(this.#stallTimer);
+    this.push(null);
+  }
+
+  #cutOff(cause?: unknown): SystemError {
     const { place, sizeBytes } = this.#expected;
     const sentence = `The bytes of ${place} were cut off after ${this.#sizeBytes} of ${sizeBytes ?? 'an unknown number of'} bytes: read it again.`;
     return new SystemError('IntegrityFailed', sentence, { cause, details: { receivedBytes: this.#sizeBytes } });
   }
 
   #checkStall(): void {
-    // A full read buffer means that the reader is slow, not the store.
-    if (this.readableLength >= this.readableHighWaterMark) this.#lastByteAt = performance.now();
-    if (performance.now() - this.#lastByteAt < this.#expected.stallMs) return;
+    if (this.#waitingSince === undefined || performance.now() - this.#waitingSince < this.#expected.stallMs) return;
     const sentence = `The bytes of ${this.#expected.place} stopped after ${this.#sizeBytes} bytes for ${this.#expected.stallMs} ms: check the endpoint, and read it again.`;
     this.destroy(new SystemError('Unavailable', sentence));
   }
@@ -76,18 +95,11 @@ class VerifiedBody extends Transform {
 
 /** Passes `source` on; fails with `IntegrityFailed` (cut off, wrong bytes), `Unavailable` (stalled) or the signal's reason. */
 export function verifyBody(source: Readable, expected: BodyExpectation): Readable {
-  const body = new VerifiedBody(expected);
+  const body = new VerifiedBody(source, expected);
   const { signal } = expected;
   const onAbort = (): void => void body.destroy(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
-  source.once('error', (error) => body.destroy(body.cutOff(error)));
-  source.once('close', () => {
-    if (!source.readableEnded) body.destroy(body.cutOff());
-  });
-  body.once('close', () => {
-    signal?.removeEventListener('abort', onAbort);
-    if (!source.readableEnded) source.destroy();
-  });
+  body.once('close', () => signal?.removeEventListener('abort', onAbort));
   if (signal?.aborted === true) onAbort();
   else signal?.addEventListener('abort', onAbort, { once: true });
-  return source.pipe(body);
+  return body;
 }
