@@ -1,0 +1,17 @@
+// `pawl/client`: starts runs, joins them, and says how they stand, from any program that reaches Temporal.
+
+export {
+  PawlClient,
+  type ParamsOf,
+  type PawlClientOptions,
+  type ResultOf,
+  type Run,
+  type RunResult,
+  type Startable,
+  type StartOptions,
+  type TriggerEvent,
+} from '../client/client.js';
+export { connectClient, temporalSettings, type ConnectedClient, type TemporalSettings } from '../client/connect.js';
+export type { RunFilter, RunSummary } from '../client/list-runs.js';
+export { applySchedules, type ScheduleScope, type WantedSchedule } from '../client/schedules.js';
+export { externalStorage } from '../workers/external-storage.js';
