@@ -13,7 +13,7 @@ const percent = z.number().min(0).max(100);
 const s3Prefix = z.string().startsWith('s3://');
 
 const chunking = z
-  .object({
+  .strictObject({
     maxTokens: z.number().int().min(8).default(512),
     overlapTokens: z.number().int().nonnegative().default(64),
     /** Shorter pieces are dropped, reason `too_short`. */
@@ -24,9 +24,9 @@ const chunking = z
   .refine(({ maxTokens, overlapTokens }) => overlapTokens < maxTokens, 'the overlap must be smaller than the chunk');
 
 /** `{field}` is replaced by the row's field; documents have `text_content`, `path`, `folder` and `file`. */
-const instruction = z.object({ prompt: z.string(), completion: z.string() });
+const instruction = z.strictObject({ prompt: z.string(), completion: z.string() });
 
-const expectations = z.object({
+const expectations = z.strictObject({
   minRows: z.number().int().nonnegative().optional(),
   /** Against the last accepted data set. */
   maxRowChangePercent: percent.optional(),
@@ -39,7 +39,7 @@ const expectations = z.object({
 });
 
 export const dataSettings = z
-  .object({
+  .strictObject({
     source: z.union([s3Prefix, z.array(s3Prefix).min(1)]),
     /**
      * - `documents`: every file, or every record's text, is cut into chunks
@@ -50,7 +50,7 @@ export const dataSettings = z
     format: z.enum(dataFormats).optional(),
     /** Which fields of a record hold what. */
     fields: z
-      .object({
+      .strictObject({
         id: z.string().optional(),
         text: z.string().default('text'),
         /** Rows of one source never meet in two splits. The record's id, or the document, where absent. */
@@ -65,7 +65,7 @@ export const dataSettings = z
     /** Fields to evaluate by, one by one. */
     slices: z.array(z.string()).default([]),
     deduplicate: z
-      .object({
+      .strictObject({
         exact: z.boolean().default(true),
         /** Jaccard similarity of word 5-grams from which a row is a near-duplicate; null keeps them. */
         nearThreshold: z.number().min(0.5).max(1).nullable().default(0.85),
@@ -73,7 +73,7 @@ export const dataSettings = z
       .prefault({}),
     mask: z.array(z.enum(personalDataClasses)).default([...personalDataClasses]),
     split: z
-      .object({
+      .strictObject({
         validationPercent: percent.default(10),
         testPercent: percent.default(10),
         seed: z.number().int().default(7),

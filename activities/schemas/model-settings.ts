@@ -28,8 +28,8 @@ export const modelFile = z.strictObject({
   train: trainSettings,
   evaluate: evaluateSettings,
   gate: gateSettings,
-  serve: serveSettings,
-  rollout: rolloutSettings,
+  serve: serveSettings.strict(),
+  rollout: rolloutSettings.prefault({}),
   schedule: z.strictObject({ cron, timezone: timezone.default('UTC') }).optional(),
   tags: z.record(z.string(), z.string()).default({}),
 });

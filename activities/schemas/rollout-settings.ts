@@ -22,10 +22,10 @@ export const serveSettings = z.object({
 export type ServeSettings = z.output<typeof serveSettings>;
 
 const errorRateRule = z
-  .object({ kind: z.literal('errorRate'), max: share.optional(), maxIncrease: share.optional() })
+  .strictObject({ kind: z.literal('errorRate'), max: share.optional(), maxIncrease: share.optional() })
   .refine((rule) => rule.max !== undefined || rule.maxIncrease !== undefined, 'give max, maxIncrease or both');
 const latencyRule = z
-  .object({
+  .strictObject({
     kind: z.literal('latency'),
     percentile: z.number().min(1).max(99.9),
     maxMs: z.number().positive().optional(),
@@ -38,7 +38,7 @@ const latencyRule = z
 
 export const canaryRule = z.discriminatedUnion('kind', [errorRateRule, latencyRule]);
 
-export const rolloutSettings = z.object({
+export const rolloutSettings = z.strictObject({
   /** The challenger's share of the traffic, step by step, in percent. */
   weights: z
     .array(z.number().positive().max(100))
@@ -74,3 +74,6 @@ export const rolloutSettings = z.object({
 export type RolloutSettings = z.output<typeof rolloutSettings>;
 /** What a model's file may write. */
 export type RolloutSettingsInput = z.input<typeof rolloutSettings>;
+
+/** How a challenger takes over, in a model's file. Throws a ZodError for what does not fit. */
+export const canary = (settings: RolloutSettingsInput = {}): RolloutSettings => rolloutSettings.parse(settings);
