@@ -50,13 +50,13 @@ export async function reapJobs(surroundings: ReaperSurroundings): Promise<readon
 }
 
 async function reapBatch(listing: JobListing, surroundings: ReaperSurroundings): Promise<boolean> {
-  const { objects, environment, compute, runStatus } = surroundings;
+  const { objects, environment, compute } = surroundings;
   const key = keyOfHostKey(environment, listing.key);
   if (key === undefined) return false;
   const address = { objects, environment, key };
   const stored = await readClaim(address);
   // Without a claim nobody can say whose it is; its own time limit ends it.
-  if (stored === undefined || (await runStatus(stored.claim.run)) !== 'closed') return false;
+  if (stored === undefined || (await surroundings.runStatus(stored.claim.run)) !== 'closed') return false;
   const { unreachable } = await releaseKey(address, compute, { run: stored.claim.run, patienceMs: 0 });
   return !unreachable.includes(listing.host);
 }

@@ -39,7 +39,7 @@ class ProcessTransport implements SupervisorTransport {
   }
 
   async call(verb: SupervisorVerb, input: string, timeoutMs: number): Promise<string> {
-    const child = spawn(this.#python, [supervisorPath, verb], {
+    const child = spawn(this.#python, ['-I', '-S', supervisorPath, verb], {
       cwd: '/',
       env: inheritedEnvironment(),
       stdio: ['pipe', 'pipe', 'pipe'],

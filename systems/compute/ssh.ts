@@ -74,7 +74,8 @@ class SshTransport implements SupervisorTransport {
   async #commandLine(verb: SupervisorVerb): Promise<string> {
     const placed = (this.#placed ??= this.#place());
     try {
-      return `${this.#python} ${await placed} ${verb}`;
+      // Isolated, so that nothing of the user's own Python gets into the supervisor.
+      return `${this.#python} -I -S ${await placed} ${verb}`;
     } catch (error) {
       if (this.#placed === placed) this.#placed = undefined;
       throw error;

@@ -14,7 +14,6 @@ Python 3.8 or later on Linux, standard library only. Everything that it knows li
 """
 
 import codecs
-import ctypes
 import datetime
 import errno
 import fcntl
@@ -24,7 +23,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import stat
 import sys
 import time
@@ -278,6 +276,8 @@ class Host:
         return path, read_json(path) or {"key": key, "epoch": 0, "removed": 0}
 
     def free_port(self):
+        import socket
+
         taken = {submission.get("port") for _, submission in self.running()}
         for _ in range(100):
             family = socket.AF_INET6 if ":" in self.listen_on else socket.AF_INET
@@ -301,6 +301,8 @@ class ChildWatch:
 
     def __init__(self):
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+        import ctypes  # slow to load, and most calls start nothing
+
         try:
             ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
         except (OSError, AttributeError):

@@ -19,6 +19,7 @@ computeContract({
         root,
         places: { gpus: 2, memoryBytes: 4 * 2 ** 30 },
         bootIdFile,
+        python: process.env['PAWL_PYTHON'] ?? 'python3',
       });
     return {
       compute: open(),

@@ -4,11 +4,15 @@ import type { MemoryProgram } from '../../systems/compute/memory.js';
 import { computeContract } from './compute.suite.js';
 
 /** test/programs/behave.py, as far as a function can do the same. */
-const behave: MemoryProgram = async ({ command: [, , verb, word], signal, write }) => {
+const behave: MemoryProgram = async (job) => {
+  const {
+    command: [, , verb, word],
+    signal,
+  } = job;
   if (verb === 'exit') return Number(word);
-  if (verb === 'print') write(`${word}to standard error\n`);
+  if (verb === 'print') job.write(`${word}to standard error\n`);
   if (verb === 'wait' || verb === 'stubborn') {
-    write('waiting\n');
+    job.write('waiting\n');
     await sleep(60_000, undefined, verb === 'wait' ? { signal, ref: false } : { ref: false });
   }
   return 0;
