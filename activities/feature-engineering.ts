@@ -2,7 +2,6 @@
 
 import { z } from 'zod';
 import { task } from '../dag/task.js';
-import { buildDataset, inspectSource } from './feature-engineering/build-dataset.js';
 import { datasetRefOf, lastDataset, rememberDataset } from './feature-engineering/find-dataset.js';
 import { modelSettings } from './model-settings.js';
 import { dataSettings } from './schemas/data-settings.js';
@@ -29,6 +28,8 @@ export const featureEngineering = task({
     resolve: ({ model }, context) => ({ model, data: modelSettings(model, context).data }),
   },
   run: async ({ model, data }, context) => {
+    // DuckDB and the parsers are loaded where a data set is built, not by every program that wires this stage.
+    const { buildDataset, inspectSource } = await import('./feature-engineering/build-dataset.js');
     const { systems, run, log } = context;
     const last = await lastDataset(systems.objects, model, run.environment);
     const source = await inspectSource(systems.objects, data);

@@ -22,7 +22,22 @@ export async function buildWorkflowBundle(logger: Logger = quietLogger): Promise
     workflowsPath: join(root, 'workflows', fromSource ? 'index.ts' : 'index.js'),
     logger,
   });
-  return code;
+  return withoutPaths(code);
+}
+
+const mapPattern = /(sourceMappingURL=data:application\/json;charset=utf-8;base64,)([\w+/=]+)/;
+
+/** Its source map names files from the package's root on, the same on every machine, and leaves their text out. */
+const withoutPaths = (code: string): string =>
+  code.replace(mapPattern, (_, head: string, data: string) => {
+    const { sourcesContent: _text, ...map } = JSON.parse(Buffer.from(data, 'base64').toString()) as SourceMap;
+    const sources = map.sources.map((source) => source.replace(`${root}/`, ''));
+    return head + Buffer.from(JSON.stringify({ ...map, sources })).toString('base64');
+  });
+
+interface SourceMap {
+  readonly sources: readonly string[];
+  readonly sourcesContent?: readonly string[];
 }
 
 /** Where the bundle lies, building it first where that is needed; safe when two processes do it at once. */

@@ -4,23 +4,25 @@ import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { z } from 'zod';
 
-const root = new URL('../', import.meta.url);
-const manifest = z
-  .object({ exports: z.record(z.string(), z.union([z.string(), z.record(z.string(), z.string())])).default({}) })
-  .parse(JSON.parse(readFileSync(new URL('package.json', root), 'utf8')));
+const manifest = z.object({ exports: z.record(z.string(), z.string()) });
 
-const sources: Record<string, string> = { pawl: new URL('index.ts', root).href };
-for (const [name, target] of Object.entries(manifest.exports)) {
-  const built = typeof target === 'string' ? target : target['default'];
-  if (built?.startsWith('./dist/') === true)
-    sources[name.replace(/^\./, 'pawl')] = new URL(
-      built.replace(/^\.\/dist\//, './').replace(/\.js$/, '.ts'),
-      root,
-    ).href;
+/** Specifier → source file, by the exports map. */
+function sources(): Record<string, string> {
+  const root = new URL('../', import.meta.url);
+  const { exports } = manifest.parse(JSON.parse(readFileSync(new URL('package.json', root), 'utf8')));
+  return Object.fromEntries(
+    Object.entries(exports)
+      .filter(([, built]) => built.startsWith('./dist/'))
+      .map(([name, built]) => [
+        name.replace(/^\./, 'pawl'),
+        new URL(built.replace(/^\.\/dist\//, './').replace(/\.js$/, '.ts'), root).href,
+      ]),
+  );
 }
 
-const hook = `const sources = ${JSON.stringify(sources)};
-export const resolve = (specifier, context, next) => next(sources[specifier] ?? specifier, context);`;
-
 /** For the whole process, and for all that it imports from now on. */
-export const resolveFromSource = (): void => register(`data:text/javascript,${encodeURIComponent(hook)}`);
+export function resolveFromSource(): void {
+  const hook = `const sources = ${JSON.stringify(sources())};
+export const resolve = (specifier, context, next) => next(sources[specifier] ?? specifier, context);`;
+  register(`data:text/javascript,${encodeURIComponent(hook)}`);
+}
