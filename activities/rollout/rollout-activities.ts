@@ -56,6 +56,8 @@ function observer(): Parameters<typeof observeTrial>[2] {
     signal: context.cancellationSignal,
     memory: context.info.heartbeatDetails as ObserverMemory | undefined,
     beat: (memory) => context.heartbeat(memory),
-    warn: (message, error) => context.log.warn(message, { error: error instanceof Error ? error.message : error }),
+    warn(message, error) {
+      context.log.warn(message, { error: error instanceof Error ? error.message : String(error) });
+    },
   };
 }

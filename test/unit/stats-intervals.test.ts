@@ -28,8 +28,9 @@ describe('Newcombe', () => {
     [0, 10, 0, 10, -0.2775, 0.2775],
     [10, 10, 0, 20, 0.6791, 1],
     [10, 10, 0, 10, 0.6075, 1],
-  ])('%i/%i − %i/%i is between the published ends', (a, m, b, n, low, high) => {
-    const interval = newcombeInterval({ hits: a, trials: m }, { hits: b, trials: n }, zTwoSided95);
+  ])('%i/%i − %i/%i is between the published ends', (...row) => {
+    const [hits, trials, otherHits, otherTrials, low, high] = row;
+    const interval = newcombeInterval({ hits, trials }, { hits: otherHits, trials: otherTrials }, zTwoSided95);
     expect(interval.low).toBeCloseTo(low, 4);
     expect(interval.high).toBeCloseTo(high, 4);
   });

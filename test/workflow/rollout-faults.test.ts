@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
-const slow = quick({ pauseMs: 60_000, leaseMs: 2_000, deadlineMs: 60_000 });
+const slow = quick({ pauseMs: 60_000, leaseMs: 3_000, deadlineMs: 60_000 });
 const onTrial = async (key?: string): Promise<Asked> => {
   const asked = await request(stage, { version: 2, rollout: slow }, key);
   await until(stage, ({ operation }) => operation?.weightPercent === 10);
@@ -237,11 +237,34 @@ describe('the worker', () => {
   test('that is away for longer than the lease finds it expired, and rolls back', async () => {
     const asked = await onTrial();
     await stage.stopWorkers();
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
     expect(router(0).shares(stage.model)).toEqual({ champion: 100, challenger: 0 });
     await stage.startWorker();
     expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect((await kindsOf(stage)).at(-1)).toBe('expire');
     await expectAtRest(stage);
   });
+});
+
+test('a long history continues as new between two rollouts, with what is left to do', async () => {
+  for (const version of [2, 3]) healthy(stage, version);
+  const setAlias = stage.registry.setAlias.bind(stage.registry);
+  stage.registry.setAlias = async () => {
+    throw new Error('the registry is away');
+  };
+  const first = await request(stage, { version: 2 });
+  await until(stage, ({ operation }) => operation?.phase === 'finishing');
+  const handle = stage.client.workflow.getHandle(rolloutId(stage));
+  const { runId } = await handle.describe();
+  // Temporal suggests it at 4 MB of history; these messages are accepted and mean nothing.
+  const nothing = { operationId: 'nothing', model: stage.model, by: 'ada', reason: 'x'.repeat(300_000) };
+  for (let message = 0; message < 18; message += 1)
+    await handle.executeUpdate<unknown, [unknown]>('withdraw', { args: [nothing] });
+  const second = await request(stage, { version: 3 });
+  expect(await outcomeOf(first)).toMatchObject({ outcome: 'promoted', champion: 2 });
+  await until(stage, ({ operation }) => operation?.phase === 'finishing' && operation.version === 3);
+  stage.registry.setAlias = setAlias;
+  expect(await outcomeOf(second)).toMatchObject({ outcome: 'promoted', champion: 3 });
+  expect((await handle.describe()).runId).not.toBe(runId);
+  await expectAtRest(stage);
 });

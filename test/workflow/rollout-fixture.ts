@@ -118,7 +118,7 @@ const noCompute: Systems['compute'] = {
   get: () => {
     throw new Error('these tests have no compute');
   },
-} as unknown as Systems['compute'];
+};
 
 const versionRequest = (digit: string) => ({
   artifact: { uri: `s3://memory/${digit}/`, digest: digit.repeat(64), sizeBytes: 1 },

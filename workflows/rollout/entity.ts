@@ -14,6 +14,8 @@ export interface RolloutInput {
 
 export interface Carried {
   readonly waiting: RolloutRequest | null;
+  readonly waitingEnds?: string;
+  readonly withdrawn?: Stop;
   readonly finished: readonly RolloutOutcome[];
   readonly chores: ChoresLeft;
 }
@@ -41,6 +43,8 @@ export class Entity {
     this.model = input.model;
     this.chores = new Chores(input.model, changed);
     this.waiting = input.carried?.waiting ?? undefined;
+    this.waitingEnds = input.carried?.waitingEnds;
+    this.withdrawn = input.carried?.withdrawn;
     this.finished = [...(input.carried?.finished ?? [])];
     if (input.carried !== undefined) this.chores.resume(input.carried.chores);
   }

@@ -41,8 +41,13 @@ export async function rollout(input: RolloutInput): Promise<{ finished: RolloutO
     });
     if (input.carried === undefined) await condition(() => !entity.isIdle, firstRequestWithinMs);
     for (;;) {
-      await condition(() => entity.waiting !== undefined || (entity.isIdle && allHandlersFinished()));
-      if (entity.isIdle) return { finished: entity.finished };
+      await condition(
+        () =>
+          entity.waiting !== undefined ||
+          (entity.isIdle && allHandlersFinished()) ||
+          workflowInfo().continueAsNewSuggested,
+      );
+      if (entity.isIdle && allHandlersFinished()) return { finished: entity.finished };
       if (workflowInfo().continueAsNewSuggested) await startAnew(entity);
       await conductNext(entity);
     }
@@ -100,12 +105,19 @@ async function tell(workflowId: string, outcome: RolloutOutcome): Promise<void> 
   }
 }
 
+/** Only between operations, when no observer is under way that the new run could not go on with. */
 async function startAnew(entity: Entity): Promise<void> {
   const chores = await entity.chores.handOver();
   await condition(allHandlersFinished);
   await continueAsNew<typeof rollout>({
     environment: entity.environment,
     model: entity.model,
-    carried: { waiting: entity.waiting ?? null, finished: entity.finished, chores },
+    carried: {
+      waiting: entity.waiting ?? null,
+      finished: entity.finished,
+      chores,
+      ...(entity.waitingEnds !== undefined && { waitingEnds: entity.waitingEnds }),
+      ...(entity.withdrawn !== undefined && { withdrawn: entity.withdrawn }),
+    },
   });
 }
