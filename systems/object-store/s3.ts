@@ -218,8 +218,8 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async #putStream(key: string, body: Readable, options: PutOptions): Promise<PutResult> {
-    let sourceError: unknown;
-    const onSourceError = (error: unknown): void => void (sourceError = error);
+    let sourceError: Error | undefined;
+    const onSourceError = (error: Error): void => void (sourceError = error);
     const stopReading = (): void => void body.destroy();
     body.once('error', onSourceError);
     options.signal?.addEventListener('abort', stopReading, { once: true });
@@ -285,7 +285,7 @@ export class S3ObjectStore implements ObjectStore {
     try {
       return await act();
     } catch (error) {
-      if (signal?.aborted === true) throw signal.reason;
+      signal?.throwIfAborted();
       throw this.#failure(error, verb, key);
     }
   }

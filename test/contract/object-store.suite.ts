@@ -30,7 +30,7 @@ const streamOf = (bytes: Buffer, chunkBytes = 50_000): Readable =>
 export interface ObjectStoreUnderTest {
   readonly name: string;
   /** A store on an existing bucket; pages of at most 100 keys where the server has pages. */
-  open(): Promise<ObjectStore>;
+  readonly open: () => Promise<ObjectStore>;
 }
 
 /** Runs the contract; every test works under a prefix of its own. */

@@ -34,7 +34,7 @@ export const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
 export interface RegistryUnderTest {
   readonly name: string;
   /** A registry of the environment `dev`; every call is another client of the same registry. */
-  open(): Promise<Registry>;
+  readonly open: () => Promise<Registry>;
 }
 
 export function registryContract({ name, open }: RegistryUnderTest): void {

@@ -12,7 +12,10 @@ const onServer = async (server: 's3' | 'minio', bucket: string): Promise<ObjectS
   return store;
 };
 
-export const storesUnderTest: readonly { name: string; open(bucket: string): Promise<ObjectStore> }[] = [
+export const storesUnderTest: readonly {
+  readonly name: string;
+  readonly open: (bucket: string) => Promise<ObjectStore>;
+}[] = [
   { name: 'memory', open: async () => new MemoryObjectStore() },
   { name: 'versitygw', open: async (bucket) => await onServer('s3', bucket) },
   { name: 'MinIO', open: async (bucket) => await onServer('minio', bucket) },
