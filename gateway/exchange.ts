@@ -42,6 +42,7 @@ export interface UserRequest {
 }
 
 const mostAttempts = 3;
+const oneWriteBytes = 16_384;
 const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 // It reached nobody, so the same address will not do better.
 const refusedCodes = new Set([
@@ -63,6 +64,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #sentMs = 0;
   #attempts = 0;
   #status = 0;
+  #lengthBytes = -1;
   #isUnderWay = false;
   #isOver = false;
   #userLeft = false;
@@ -126,17 +128,26 @@ export class Exchange implements Dispatcher.DispatchHandler {
     res.sendDate = false;
     res.writeHead(status, headers);
     // Where the length is not known it may be long until the first chunk: the user shall know that there is an answer.
-    if (!hasLength(headers)) res.flushHeaders();
+    this.#lengthBytes = lengthOf(headers);
+    if (this.#lengthBytes === -1) res.flushHeaders();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { res } = this.#request;
+    if (chunk.length === this.#lengthBytes && chunk.length <= oneWriteBytes) {
+      // The whole of it: as a string it leaves with the headers in one write.
+      this.#isOver = true;
+      this.#count(this.#status >= 500);
+      res.end(chunk.toString('latin1'), 'latin1');
+      return;
+    }
     if (res.write(chunk) || res.destroyed) return;
     controller.pause();
     res.once('drain', () => controller.resume());
   }
 
   onResponseEnd(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.#count(this.#status >= 500);
     this.#request.res.end();
@@ -224,10 +235,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function hasLength(headers: readonly string[]): boolean {
+/** -1: the length is not known. */
+function lengthOf(headers: readonly string[]): number {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index];
-    if (name?.length === 14 && name.toLowerCase() === 'content-length') return true;
+    if (name?.length === 14 && name.toLowerCase() === 'content-length') return Number(headers[index + 1]);
   }
-  return false;
+  return -1;
 }
