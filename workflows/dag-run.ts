@@ -1,8 +1,15 @@
 // The workflow behind every DAG and every task: pins the run, walks its graph, and keeps everyone informed.
 // It is the bundle's dynamic workflow, so it runs under the name of the DAG or task, with one JSON object.
 
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { CancellationScope, defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import {
+  CancellationScope,
+  DeterminismViolationError,
+  defineQuery,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
 import type { Admission } from '../activities/engine/protocol.js';
 import type { RunRecordState } from '../activities/engine/run-record-schema.js';
 import type { Json, StepStatus } from '../dag/graph.js';
@@ -27,6 +34,17 @@ export interface DagRunResult {
 export const stateQuery = defineQuery<RunState>('state');
 
 export async function dagRun(input: unknown): Promise<DagRunResult> {
+  try {
+    return await admitAndRun(input);
+  } catch (error) {
+    if (error instanceof TemporalFailure || error instanceof DeterminismViolationError) throw error;
+    // Any other error would make Temporal try this workflow task again for ever, with the run shown as running.
+    const problem = error instanceof Error ? error.message : String(error);
+    throw ApplicationFailure.create({ type: 'Internal', message: `a defect in Pawl: ${problem}`, nonRetryable: true });
+  }
+}
+
+async function admitAndRun(input: unknown): Promise<DagRunResult> {
   const request = describeRun(input);
   let admission: Admission;
   try {

@@ -18,8 +18,10 @@ export interface TaskSurroundings {
 
 export type StepActivity = (envelope: StepEnvelope) => Promise<StepAnswer>;
 
-/** Signs of life a task's process gives within each heartbeat time-out, whether or not its code reports progress. */
+// A task's process gives signs of life whether or not its code reports progress: silence then means that the process died or
+// froze. Code that waits for ever is ended by its time-out. A cancellation comes back with a heartbeat, so they are not rare.
 const heartbeatsPerTimeout = 4;
+const maxHeartbeatIntervalMs = 5_000;
 
 /** The activities of the tasks, by activity type; tasks that are workflows have none. */
 export function taskActivities(tasks: Iterable<Task>, surroundings: TaskSurroundings): Record<string, StepActivity> {
@@ -86,7 +88,8 @@ async function within(
   const lastProgress = activity.info.heartbeatDetails as Json | undefined;
   let newest = lastProgress;
   const beat = (): void => activity.heartbeat(newest);
-  const timer = setInterval(beat, (activity.info.heartbeatTimeoutMs ?? 60_000) / heartbeatsPerTimeout);
+  const timeoutMs = activity.info.heartbeatTimeoutMs ?? Infinity;
+  const timer = setInterval(beat, Math.min(maxHeartbeatIntervalMs, timeoutMs / heartbeatsPerTimeout));
   try {
     const input = parseWith(task.input, envelope.input, `input of step ${envelope.step.id}`);
     const output = await run(input, {

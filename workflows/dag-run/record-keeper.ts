@@ -8,13 +8,16 @@ import type { LiveState } from './live-state.js';
 
 const intervalMs = 10_000;
 
-const { writeRunRecord } = proxyActivities<EngineActivities>({
-  startToCloseTimeout: '30 seconds',
-  // A bucket that is away for longer than this costs the record's last lines, never the run.
-  scheduleToCloseTimeout: '10 minutes',
-  retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
-  summary: 'run record',
-});
+// A bucket that is away for longer than this costs the record's last lines, never the run.
+const [interimDeadlineMs, lastDeadlineMs] = [60_000, 10 * 60_000];
+
+const writer = (deadlineMs: number) =>
+  proxyActivities<EngineActivities>({
+    startToCloseTimeout: '30 seconds',
+    scheduleToCloseTimeout: deadlineMs,
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
+    summary: 'run record',
+  });
 
 export class RecordKeeper {
   private sequence = 0;
@@ -85,7 +88,7 @@ export class RecordKeeper {
     const { run } = this.head;
     const whole = !this.stored;
     const steps = whole ? this.live.takeAll() : this.live.takeChanged();
-    const answer = await writeRunRecord({
+    const answer = await writer(state.status === 'running' ? interimDeadlineMs : lastDeadlineMs).writeRunRecord({
       environment: run.environment,
       dag: run.dag,
       runId: run.runId,

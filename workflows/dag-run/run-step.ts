@@ -7,9 +7,11 @@ import {
   ParentClosePolicy,
   executeChild,
   isCancellation,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Admission, StepAnswer, StepEnvelope, WorkflowStepEnvelope } from '../../activities/engine/protocol.js';
+import type { FailureType } from '../../dag/failures.js';
 import type { Json, Step } from '../../dag/graph.js';
 import { stepKey } from '../../dag/step-key.js';
 import { keyword } from '../search-attributes.js';
@@ -73,15 +75,28 @@ async function runWorkflowStep({ step, admission }: StepRun, envelope: WorkflowS
 
 /** A timer and not a run timeout: the child is told to cancel, and cleans up. */
 async function withDeadline(step: Step, child: () => Promise<unknown>): Promise<unknown> {
-  const outer = CancellationScope.current();
+  const scope = new CancellationScope();
+  const timer = new CancellationScope();
+  let expired = false;
+  const expiry = timer
+    .run(() => sleep(step.deadlineMs, { summary: `${step.id}: deadline` }))
+    .then(
+      () => {
+        expired = true;
+        scope.cancel();
+      },
+      () => undefined,
+    );
   try {
-    return await CancellationScope.withTimeout(step.deadlineMs, child);
+    return await scope.run(child);
   } catch (error) {
-    if (isCancellation(error) && !outer.consideredCancelled)
-      throw ApplicationFailure.nonRetryable(
-        `it took longer than its deadline of ${step.deadlineMs} ms`,
-        'DeadlineExceeded',
-      );
-    throw error;
+    if (!expired || !isCancellation(error)) throw error;
+    throw ApplicationFailure.nonRetryable(
+      `it took longer than its deadline of ${step.deadlineMs} ms`,
+      'DeadlineExceeded' satisfies FailureType,
+    );
+  } finally {
+    timer.cancel();
+    await expiry;
   }
 }

@@ -9,13 +9,19 @@ import { causeOf } from './failure.js';
 import type { LiveState, Settlement } from './live-state.js';
 import { runStep } from './run-step.js';
 
+/** Temporal refuses more than 2,000 pending activities or children of a workflow; a job is one at a time. */
+const maxInFlight = 500;
+
 export class GraphWalk {
   readonly scope: Scope;
   private readonly planner: Planner;
   private readonly state: PlannerState;
   private readonly steps: ReadonlyMap<string, Step>;
   private readonly scopes = new Map<string, CancellationScope>();
+  /** Steps whose turn has come, and which wait for others to end, since too many are in flight. */
+  private readonly ready = new Set<string>();
   private finish: (result: RunResult) => void = () => {};
+  private breakDown: (defect: unknown) => void = () => {};
 
   constructor(
     private readonly admission: Admission,
@@ -32,7 +38,10 @@ export class GraphWalk {
 
   /** To be called in a scope that is not cancelled with the run: cancellation comes by `cancel`, and teardowns outlive it. */
   async run(): Promise<RunResult> {
-    const finished = new Promise<RunResult>((resolve) => (this.finish = resolve));
+    const finished = new Promise<RunResult>((resolve, reject) => {
+      this.finish = resolve;
+      this.breakDown = reject;
+    });
     this.carryOut(this.planner.start(this.state));
     return finished;
   }
@@ -49,19 +58,41 @@ export class GraphWalk {
       if (decision === undefined) continue;
       switch (decision.kind) {
         case 'start':
-          queue.push(...this.begin(decision.stepId));
+          this.ready.add(decision.stepId);
+          queue.push(...this.beginReady());
           break;
         case 'settle':
           this.live.settle(decision.stepId, { status: decision.status, reason: decision.reason });
           break;
         case 'cancel':
-          this.scopes.get(decision.stepId)?.cancel();
+          queue.push(...this.cancelStep(decision.stepId));
           break;
       }
     }
     this.onChange();
     const result = this.planner.result(this.state);
     if (result !== undefined) this.finish(result);
+  }
+
+  /** Starts as many as may be in flight, and answers what follows from those that ended at once. */
+  private beginReady(): readonly Decision[] {
+    const decisions: Decision[] = [];
+    for (const id of this.ready) {
+      if (this.scopes.size >= maxInFlight) break;
+      this.ready.delete(id);
+      decisions.push(...this.begin(id));
+    }
+    return decisions;
+  }
+
+  private cancelStep(id: string): readonly Decision[] {
+    if (!this.ready.delete(id)) {
+      this.scopes.get(id)?.cancel();
+      return [];
+    }
+    const ended: Settlement = { status: 'cancelled', reason: 'the run was cancelled' };
+    this.live.settle(id, ended);
+    return this.planner.settle(this.state, id, ended);
   }
 
   /** Starts a step, or answers what follows from its ending at once. */
@@ -77,7 +108,7 @@ export class GraphWalk {
       return this.planner.settle(this.state, id, prepared.state);
     }
     this.live.start(id);
-    void this.execute(step, prepared.input);
+    this.execute(step, prepared.input).catch((defect: unknown) => this.breakDown(defect));
     return [];
   }
 
@@ -96,7 +127,7 @@ export class GraphWalk {
       );
     this.scopes.delete(step.id);
     this.live.settle(step.id, settlement);
-    this.carryOut(this.planner.settle(this.state, step.id, settlement));
+    this.carryOut([...this.planner.settle(this.state, step.id, settlement), ...this.beginReady()]);
   }
 
   private ended(error: unknown): Settlement {
