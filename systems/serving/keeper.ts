@@ -73,8 +73,15 @@ export class ServingKeeper {
     if ((await this.#options.serving.launched(model)).includes(state.previous)) await this.#keep(model, state.previous);
   }
 
+  /** Never throws: one version's trouble must not keep another from being looked after. */
   async #keep(model: string, version: number): Promise<void> {
     const name = `${model} version ${version}`;
+    await this.#ensure(model, version, name).catch((error: unknown) =>
+      this.#tell(name, `cannot be looked after: ${sentence(error)}`),
+    );
+  }
+
+  async #ensure(model: string, version: number, name: string): Promise<void> {
     const lostSinceMs = this.#lostSinceMs.get(name);
     const lostForMs = lostSinceMs === undefined ? 0 : performance.now() - lostSinceMs;
     const upkeep = await this.#options.serving.ensureRunning(model, version, lostForMs);
