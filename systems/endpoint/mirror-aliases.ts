@@ -3,8 +3,8 @@
 import type { Registry } from '../registry/port.js';
 import type { EndpointState } from './state.js';
 
-export const mirroredAliases = ['champion', 'challenger', 'previous'] as const;
-export type MirroredAlias = (typeof mirroredAliases)[number];
+const mirroredAliases = ['champion', 'challenger', 'previous'] as const;
+type MirroredAlias = (typeof mirroredAliases)[number];
 
 export interface AliasDisagreement {
   readonly alias: MirroredAlias;

@@ -34,7 +34,7 @@ export interface ReconcileRequest {
  * The state to write where the object is lost: the last one known, without its challenger. The generation leaves one free
  * above all known ones, because the newest state of all may have been lost before its record was written.
  */
-export function restoredState(
+function restoredState(
   last: EndpointState,
   act: EndpointAct,
   known: { generation: number; champion?: number; previous?: number | null },

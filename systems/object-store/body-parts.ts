@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 const partsBeforeGrowth = 2_500;
 
 /** The size of the part with this number, counted from 1. */
-export const partSizeAt = (partNumber: number, firstPartBytes: number): number =>
+const partSizeAt = (partNumber: number, firstPartBytes: number): number =>
   firstPartBytes * 2 ** Math.floor((partNumber - 1) / partsBeforeGrowth);
 
 export interface BodyPart {

@@ -37,7 +37,7 @@ export interface MultipartUpload {
   stopReading?(): void;
 }
 
-export const crc32Base64 = (value: number): string => {
+const crc32Base64 = (value: number): string => {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32BE(value);
   return bytes.toString('base64');

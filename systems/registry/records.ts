@@ -35,7 +35,7 @@ export type DigestClaim = z.infer<typeof digestClaim>;
 /** Tags that were set after the registration; they win over those of the record. */
 export const tagsRecord = z.object({ schema: z.literal(1), tags });
 
-export const aliasMove = z.object({
+const aliasMove = z.object({
   alias: z.string(),
   generation: z.number().int().nonnegative(),
   at: z.iso.datetime(),
