@@ -10,6 +10,7 @@ import { ServingKeeper } from '../systems/serving/keeper.js';
 import { createWorker } from './create-worker.js';
 import { externalStorage } from './external-storage.js';
 import type { Project } from './project.js';
+import { Reaper } from './reaper.js';
 import { composeSystems } from './systems.js';
 
 export interface RunningWorker {
@@ -47,12 +48,14 @@ export async function runWorker(project: Project, logger: Logger): Promise<Runni
     logger,
   });
   const keeper = new ServingKeeper({ endpoints: systems.endpoints, serving: systems.serving, log: logger });
+  const reaper = new Reaper({ systems, client: client.client, log: logger });
   keeper.start();
+  reaper.start();
   const work = async (): Promise<void> => {
     try {
       await worker.run();
     } finally {
-      await keeper.stop();
+      await Promise.all([keeper.stop(), reaper.stop()]);
       await connection.close();
       await client.close();
     }
