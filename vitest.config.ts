@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // One project for each kind of proof. Those that talk to servers share one set, started once in test/servers.ts.
-const shared = { pool: 'forks' as const, testTimeout: 60_000, hookTimeout: 120_000 };
-const withServers = { ...shared, globalSetup: ['test/servers.ts'], fileParallelism: true, maxWorkers: 2 };
+const shared = { pool: 'forks' as const, maxWorkers: 2, testTimeout: 60_000, hookTimeout: 120_000 };
+const withServers = { ...shared, globalSetup: ['test/servers.ts'], fileParallelism: true };
 
 export default defineConfig({
   test: {
