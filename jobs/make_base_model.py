@@ -1,8 +1,11 @@
 """Builds a small causal language model on the spot, untrained, where no hub is at hand.
 
-`python make_base_model.py OUTPUT TEXT_FILE... [--vocabulary 2048] [--hidden 128] [--layers 4] [--context 256] [--seed 0]`
+`python make_base_model.py OUTPUT TEXT_FILE... [--vocabulary 2048] [--hidden 128] [--layers 4] [--context 256]
+[--architecture llama] [--seed 0]`
 A byte-level BPE tokenizer is learnt from the texts, so every text can be written in it. The chat template writes the
 messages one behind the other: a chat of one message and the plain text are the same prompt.
+`llama` knows where a token stands by rotation, so a prompt beyond its context still gets an answer; `gpt2` has learnt a vector
+for each place, and fails there.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+ARCHITECTURES = ("llama", "gpt2")
 _END = "<|end|>"
 _CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}"
@@ -30,9 +34,12 @@ def make_base_model(
     hidden: int = 128,
     layers: int = 4,
     context: int = 256,
+    architecture: str = "llama",
     seed: int = 0,
 ) -> int:
     """Writes the model's folder, the same for the same texts and settings; answers the number of parameters."""
+    if architecture not in ARCHITECTURES:
+        raise ValueError(f"the architecture is one of {', '.join(ARCHITECTURES)}, not {architecture!r}")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -45,10 +52,19 @@ def make_base_model(
         tokenizer_object=tokenizer, eos_token=_END, pad_token=_END, model_max_length=context, clean_up_tokenization_spaces=False
     )
     wrapped.chat_template = _CHAT_TEMPLATE
-    end = wrapped.eos_token_id
+    torch.manual_seed(seed)
+    sizes = {"vocabulary": len(wrapped), "hidden": hidden, "layers": layers, "context": context}
+    model = _llama(wrapped.eos_token_id, **sizes) if architecture == "llama" else _gpt2(wrapped.eos_token_id, **sizes)
+    output.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(output)
+    wrapped.save_pretrained(output)
+    return sum(value.numel() for value in model.parameters())
+
+
+def _llama(end: int, *, vocabulary: int, hidden: int, layers: int, context: int) -> LlamaForCausalLM:
     heads = max(1, hidden // 32)
     config = LlamaConfig(
-        vocab_size=len(wrapped),
+        vocab_size=vocabulary,
         hidden_size=hidden,
         intermediate_size=hidden * 4,
         num_hidden_layers=layers,
@@ -60,12 +76,21 @@ def make_base_model(
         eos_token_id=end,
         pad_token_id=end,
     )
-    torch.manual_seed(seed)
-    model = LlamaForCausalLM(config)
-    output.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(output)
-    wrapped.save_pretrained(output)
-    return sum(value.numel() for value in model.parameters())
+    return LlamaForCausalLM(config)
+
+
+def _gpt2(end: int, *, vocabulary: int, hidden: int, layers: int, context: int) -> GPT2LMHeadModel:
+    config = GPT2Config(
+        vocab_size=vocabulary,
+        n_positions=context,
+        n_embd=hidden,
+        n_layer=layers,
+        n_head=max(1, hidden // 32),
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=end,
+    )
+    return GPT2LMHeadModel(config)
 
 
 def _lines(texts: list[Path]) -> Iterator[str]:
@@ -80,6 +105,7 @@ def main() -> None:
     parser.add_argument("texts", type=Path, nargs="+")
     for name, default in {"vocabulary": 2048, "hidden": 128, "layers": 4, "context": 256, "seed": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--architecture", choices=ARCHITECTURES, default="llama")
     options = vars(parser.parse_args())
     parameters = make_base_model(options.pop("output"), options.pop("texts"), **options)
     print(f"{parameters} parameters")
