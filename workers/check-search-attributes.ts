@@ -4,14 +4,17 @@ import type { NativeConnection } from '@temporalio/worker';
 import { SystemError } from '../dag/failures.js';
 import { searchAttributes } from './search-attributes.js';
 
+/** A worker's connection, or a client's. */
+export type OperatorConnection = Pick<NativeConnection, 'operatorService'>;
+
 /** Those of Pawl's search attributes that a namespace lacks. */
-export async function missingSearchAttributes(connection: NativeConnection, namespace: string): Promise<string[]> {
+export async function missingSearchAttributes(connection: OperatorConnection, namespace: string): Promise<string[]> {
   const known = await connection.operatorService.listSearchAttributes({ namespace });
   return Object.keys(searchAttributes).filter((name) => !Object.hasOwn(known.customAttributes ?? {}, name));
 }
 
 /** Throws `NotFound`, naming them and the command that registers them. */
-export async function checkSearchAttributes(connection: NativeConnection, namespace: string): Promise<void> {
+export async function checkSearchAttributes(connection: OperatorConnection, namespace: string): Promise<void> {
   const missing = await missingSearchAttributes(connection, namespace);
   if (missing.length === 0) return;
   throw new SystemError(

@@ -1,31 +1,6 @@
-// A worker as a process: `node workers/main.js [PROJECT] [FILE…]`. Ends on SIGTERM and SIGINT, once its activities have ended or been handed back.
+// A worker as a program: `node workers/main.js [PROJECT] [FILE…]`.
 
-import { pino } from 'pino';
-import { SystemError } from '../dag/failures.js';
-import { loadProject } from './project.js';
-import { summarize } from './project-summary.js';
-import { runWorker } from './run-worker.js';
-import { installRuntime } from './runtime.js';
+import { workerProcess } from './worker-process.js';
 
-const logger = pino({ level: process.env['PAWL_LOG_LEVEL'] ?? 'info', base: { pid: process.pid } });
-
-try {
-  const [root = '.', ...files] = process.argv.slice(2);
-  installRuntime(logger);
-  const project = await loadProject(root, files);
-  const worker = await runWorker(project, logger);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => worker.shutdown());
-  logger.info({ taskQueue: worker.taskQueue }, 'worker is ready');
-  // Whoever started it waits for this, not for a line of the log.
-  process.send?.({ ready: true, project: summarize(project) });
-  await worker.done;
-  process.exit(0);
-} catch (error) {
-  if (!(error instanceof SystemError)) throw error;
-  logger.fatal({ type: error.type }, error.message);
-  const { type, message } = error;
-  await new Promise((told) =>
-    process.send === undefined ? told(undefined) : process.send({ failed: { type, message } }, told),
-  );
-  process.exit(1);
-}
+const [root = '.', ...files] = process.argv.slice(2);
+await workerProcess(root, files);

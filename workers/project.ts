@@ -85,12 +85,22 @@ const exportsOf = (module: Readonly<Record<string, unknown>>): unknown[] => {
   return [...new Set([...Object.values(module), ...inner])];
 };
 
+const findConfig = (folder: string): string | undefined =>
+  configNames.map((name) => join(folder, name)).find((path) => existsSync(path));
+
+/** What a project's `pawl.config` says, without its other files. Throws `InvalidInput`. */
+export async function loadSettings(root: string): Promise<DeploymentSettings> {
+  const folder = resolve(root);
+  const configFile = findConfig(folder);
+  const config = configFile === undefined ? undefined : exportsOf(await load(configFile, folder))[0];
+  return resolveSettings(config, process.env);
+}
+
 /** Throws `InvalidInput` for a file that cannot be loaded, and where two models have one name. */
 export async function loadProject(root: string, given: readonly string[] = []): Promise<Project> {
   const folder = resolve(root);
-  const configFile = configNames.map((name) => join(folder, name)).find((path) => existsSync(path));
-  const config = configFile === undefined ? undefined : exportsOf(await load(configFile, folder))[0];
-  const settings = resolveSettings(config, process.env);
+  const configFile = findConfig(folder);
+  const settings = await loadSettings(folder);
   const files = given.length > 0 ? given.map((file) => resolve(folder, file)) : await conventionalFiles(folder);
 
   const dags = new Set<Dag>();

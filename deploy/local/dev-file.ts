@@ -21,6 +21,8 @@ const devFile = z.object({
       since: z.iso.datetime(),
       /** The variables by which another command or program reaches the same servers. */
       environment: z.record(z.string(), z.string()),
+      /** Those that it was told to load; none: found by convention. */
+      files: z.array(z.string()),
       uiUrl: z.string().nullable(),
       gatewayUrl: z.string(),
     })

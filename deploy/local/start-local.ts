@@ -82,7 +82,10 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   } = options;
   const stops: (() => Promise<unknown>)[] = [];
   const stopAll = async (): Promise<void> => {
-    for (const stop of stops.splice(0).reverse()) await stop();
+    const failed: unknown[] = [];
+    // One that cannot be ended in order must not keep the others running.
+    for (const stop of stops.splice(0).reverse()) await stop().catch((error: unknown) => failed.push(error));
+    if (failed.length > 0) throw failed[0];
   };
   try {
     onProgress('reading the project');
@@ -197,6 +200,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
         pid: process.pid,
         since: new Date().toISOString(),
         environment: variables,
+        files: [...files],
         uiUrl: uiUrl ?? null,
         gatewayUrl,
       },
@@ -230,7 +234,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       stop: () => (stopped ??= stopAll()),
     };
   } catch (error) {
-    await stopAll();
+    await stopAll().catch(() => undefined);
     throw error;
   }
 }

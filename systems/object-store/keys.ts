@@ -153,3 +153,6 @@ export function parseS3Uri(uri: string): { bucket: string; key: string } {
 }
 
 export const s3Uri = (bucket: string, key: string): string => `s3://${bucket}/${checkPrefix(key)}`;
+
+/** What `pawl doctor` writes to see whether conditional writes hold, and takes away again. */
+export const doctorKey = (id: string): string => objectKey('doctor', name(id));

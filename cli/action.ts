@@ -1,0 +1,61 @@
+// What every command has in common: --json, the project's folder, examples in its help, and one sentence for an error.
+
+import type { Command } from 'commander';
+import { exitCodes, tell, type ExitCode } from './exit-codes.js';
+import { Output } from './output.js';
+import type { Session } from './session.js';
+
+export interface Invocation<Options> {
+  /** Positional arguments; absent ones are undefined. */
+  readonly args: readonly (string | undefined)[];
+  readonly options: Options;
+  readonly output: Output;
+  readonly session: Session;
+}
+
+interface CommonOptions {
+  readonly json?: boolean;
+  readonly cwd?: string;
+}
+
+type Act<Options> = (invocation: Invocation<Options>) => Promise<ExitCode | void>;
+
+/** Completes a command. `examples`: command lines with what each does. */
+export function complete<Options extends object>(
+  command: Command,
+  examples: readonly (readonly [line: string, meaning: string])[],
+  act: Act<Options>,
+): void {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, meaning]) => `  ${line.padEnd(width)}   ${meaning}`.trimEnd());
+  command
+    .option('--json', 'answer with one JSON document')
+    .option('-C, --cwd <folder>', "the project's folder")
+    .addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
+    .action(async (...given: unknown[]) => {
+      const options = given.at(-2) as Options & CommonOptions;
+      const args = given.slice(0, -2) as (string | undefined)[];
+      const output = new Output(options.json === true);
+      // Only now, so that help comes at once.
+      const { Session } = await import('./session.js');
+      const session = new Session(options.cwd, output);
+      // Not process.exit at once: what was written to a pipe must get there.
+      process.exitCode = await invoke(act, { args, options, output, session });
+    });
+}
+
+async function invoke<Options>(act: Act<Options>, invocation: Invocation<Options>): Promise<ExitCode> {
+  const { output, session } = invocation;
+  try {
+    return (await act(invocation)) ?? exitCodes.ok;
+  } catch (error) {
+    const told = tell(error);
+    const message = told.message + (await session.hintFor(told));
+    if (output.json) output.answer({ error: { type: told.type, message } }, []);
+    output.note(`${output.errorStyle.red('pawl:')} ${message}`);
+    if (process.env['PAWL_DEBUG'] === '1') console.error(error);
+    return told.exitCode;
+  } finally {
+    await session.close().catch(() => undefined);
+  }
+}

@@ -1,0 +1,42 @@
+// `pawl cancel`: asks a run to end in order.
+
+import type { Command } from 'commander';
+import { complete } from '../action.js';
+import { findRun } from '../find-run.js';
+
+interface Options {
+  readonly wait?: boolean;
+}
+
+export function cancelCommand(program: Command): void {
+  const command = program
+    .command('cancel')
+    .summary('end a run in order')
+    .description('Asks a run to end: its steps are cancelled, its jobs released, its teardowns run.')
+    .argument('<run>', 'its workflow id or a part of it')
+    .option('-w, --wait', 'wait until it has ended');
+  complete<Options>(
+    command,
+    [
+      ['pawl cancel k3f9', 'a part of its id is enough'],
+      ['pawl cancel model-lifecycle/dev/20261108-143205-k3f9 --wait', 'answers once its jobs are gone'],
+    ],
+    async ({ args: [reference], options, output, session }) => {
+      const client = await session.client();
+      const workflowId = await findRun(client, reference);
+      await client.cancel(workflowId);
+      if (options.wait === true)
+        await output.during(`waiting for ${workflowId} to end`, () =>
+          client.temporal.workflow
+            .getHandle(workflowId)
+            .result()
+            .catch(() => undefined),
+        );
+      const said =
+        options.wait === true
+          ? `${workflowId} has ended.`
+          : `${workflowId} is asked to end; "pawl watch ${workflowId}" shows how.`;
+      output.answer({ workflowId, cancelled: true }, [said]);
+    },
+  );
+}

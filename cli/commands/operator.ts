@@ -1,0 +1,88 @@
+// `pawl promote|pause|resume|abort MODEL`: an operator's word to the rollout that is under way.
+
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { OperatorMessage, RolloutView } from '../../activities/rollout/protocol.js';
+import { SystemError } from '../../dag/failures.js';
+import { complete } from '../action.js';
+import { whoami } from '../session.js';
+
+interface Options {
+  readonly version?: number;
+  readonly reason: string;
+}
+
+const words = [
+  [
+    'promote',
+    'make the challenger champion now',
+    'Makes the challenger champion at once, without the weights that are left.',
+  ],
+  [
+    'pause',
+    'hold a rollout at its weight',
+    'Holds a rollout at the weight that it has. It still rolls back where the challenger fails.',
+  ],
+  ['resume', 'let a paused rollout go on', 'Lets a paused rollout go on.'],
+  ['abort', 'take a challenger off', 'Takes the challenger off; the champion stays.'],
+] as const;
+
+export const versionNumber = (text: string): number => {
+  const value = Number(text.replace(/^v/, ''));
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('must be the number of a version.');
+  return value;
+};
+
+export function operatorCommands(program: Command): void {
+  for (const [word, summary, description] of words) {
+    const command = program
+      .command(word)
+      .summary(summary)
+      .description(description)
+      .argument('<model>', 'whose rollout')
+      .option('--version <number>', 'the version that is meant; refused for another', versionNumber)
+      .requiredOption('--reason <text>', 'why; it stays in the history');
+    complete<Options>(
+      command,
+      [[`pawl ${word} support-bot --version 42 --reason "…"`, 'the version makes sure that both mean the same']],
+      async ({ args: [model = ''], options, output, session }) => {
+        const client = await session.client();
+        const { rolloutWorkflowId } = await import('../../activities/rollout/requests.js');
+        const { WorkflowNotFoundError, WorkflowUpdateFailedError } = await import('@temporalio/client');
+        const handle = client.temporal.workflow.getHandle(rolloutWorkflowId(client.environment, model));
+        const nothing = (cause: unknown): never => {
+          if (!(cause instanceof WorkflowNotFoundError)) throw cause;
+          throw new SystemError(
+            'NotFound',
+            `Nothing is being rolled out for ${model} in ${client.environment}: "pawl endpoints ${model}" shows what it serves.`,
+            { cause },
+          );
+        };
+        const { version } = options;
+        if (version === undefined) {
+          const { operation } = await output.during('asking the rollout', () =>
+            handle.query<RolloutView>('state').catch(nothing),
+          );
+          const meant = operation?.version;
+          throw new SystemError(
+            'InvalidInput',
+            meant == null
+              ? `Nothing is being rolled out for ${model} at the moment: there is nothing to ${word}.`
+              : `Version ${meant} of ${model} is being rolled out: pawl ${word} ${model} --version ${meant} --reason "…" says that you mean it.`,
+          );
+        }
+        const message: OperatorMessage = { version, by: whoami(), reason: options.reason };
+        try {
+          const said = await output.during(`telling the rollout of ${model}`, () =>
+            handle.executeUpdate<string, [OperatorMessage]>(word, { args: [message] }).catch(nothing),
+          );
+          output.answer({ model, version, said }, [said]);
+        } catch (error) {
+          if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+          const refusal = error.cause instanceof Error ? error.cause.message : error.message;
+          throw new SystemError('RolloutRefused', refusal, { cause: error });
+        }
+      },
+    );
+  }
+}

@@ -1,0 +1,144 @@
+// `pawl plan MODEL`: what a run of the lifecycle would do, from the model's file and from what is served now.
+
+import type { Command } from 'commander';
+import { SystemError } from '../../dag/failures.js';
+import type { Graph } from '../../dag/graph.js';
+import type { EndpointState } from '../../systems/endpoint/state.js';
+import { complete } from '../action.js';
+import { duration } from '../format.js';
+import { runParams } from '../params.js';
+import type { Session } from '../session.js';
+import { settingsRows } from '../settings-lines.js';
+import { table } from '../table.js';
+
+interface Options {
+  readonly override?: readonly string[];
+}
+
+interface Production {
+  readonly state: EndpointState | null;
+  /** Whether the champion was trained under the same settings; null: there is no champion. */
+  readonly sameSettings: boolean | null;
+}
+
+export function planCommand(program: Command): void {
+  const command = program
+    .command('plan')
+    .summary('what a run about a model would do')
+    .description(
+      'Shows what a run of model-lifecycle would do: its steps, every setting, and what is served now. Starts nothing.',
+    )
+    .argument('<model>', 'the name in its file')
+    .option(
+      '-o, --override <name=value>',
+      'as a run would override a setting',
+      (value, before: readonly string[] = []) => [...before, value],
+    );
+  complete<Options>(
+    command,
+    [
+      ['pawl plan support-bot', 'as its file says'],
+      ['pawl plan support-bot -o train.recipe.rank=32', 'with one setting laid over it'],
+    ],
+    async ({ args: [model = ''], options, output, session }) => {
+      const [project, { modelSettings, settingsDigest }, { modelLifecycle }] = await Promise.all([
+        session.project(),
+        import('../../activities/model-settings.js'),
+        import('../../pipelines/model-lifecycle.js'),
+      ]);
+      if (!project.models.has(model)) {
+        const known = [...project.models.keys()].sort().join(', ');
+        throw new SystemError(
+          'NotFound',
+          `There is no model named ${JSON.stringify(model)} in ${project.root}: ${known === '' ? 'it has no models/ yet' : `there is ${known}`}.`,
+        );
+      }
+      const overrides = runParams(undefined, options.override ?? []);
+      const settings = modelSettings(model, project, overrides);
+      const digest = settingsDigest(settings);
+      const steps = modelLifecycle.graph.steps.map(({ id, upstream, timeoutMs, deadlineMs, kind }) => ({
+        id,
+        kind,
+        upstream,
+        timeoutMs,
+        deadlineMs,
+      }));
+      const production = await output.during('reading what is served', () => readProduction(session, model, digest));
+      const changes = describeChanges(model, production);
+      const { style } = output;
+      const rows = settingsRows(settings).map(([path, value]) => [style.dim(path), value]);
+      const { environment } = await session.settings();
+      const params = { model, ...(Object.keys(overrides).length > 0 && { overrides }) };
+      output.answer(
+        {
+          model,
+          environment,
+          settings,
+          settingsDigest: digest,
+          steps,
+          production: production instanceof Error ? null : production.state,
+          changes,
+        },
+        [
+          `${style.bold(model)} in ${environment}`,
+          '',
+          style.bold('Now'),
+          ...changes.map((line) => `  ${line}`),
+          '',
+          style.bold('Steps'),
+          ...table(
+            modelLifecycle.graph.steps.map((step) => stepRow(step)),
+            { indent: 2, columns: output.columns },
+          ),
+          '',
+          style.bold('Settings'),
+          ...table(rows, { indent: 2, columns: output.columns }),
+          '',
+          `Start it: pawl run model-lifecycle '${JSON.stringify(params)}' --watch`,
+        ],
+      );
+    },
+  );
+}
+
+const stepRow = (step: Graph['steps'][number]): string[] => [
+  step.id,
+  [
+    step.upstream.length === 0 ? 'first' : `after ${step.upstream.join(', ')}`,
+    ...(step.when === undefined ? [] : ['on a condition']),
+    ...(step.teardownOf === undefined ? [] : [`clean-up of ${step.teardownOf.join(', ')}`]),
+    `at most ${duration(step.deadlineMs)}`,
+  ].join(' · '),
+];
+
+/** What cannot be read is told, and keeps nobody from planning. */
+async function readProduction(session: Session, model: string, digest: string): Promise<Production | Error> {
+  try {
+    const { endpoints, registry } = await session.systems();
+    const state = (await endpoints.read(model))?.state ?? null;
+    if (state?.champion == null) return { state, sameSettings: null };
+    const { lineage } = await registry.version(model, state.champion);
+    return { state, sameSettings: lineage.settingsDigest === digest };
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function describeChanges(model: string, production: Production | Error): string[] {
+  if (production instanceof Error) return [`What is served cannot be read: ${production.message}`];
+  const { state, sameSettings } = production;
+  if (state?.champion == null)
+    return [`${model} is not served yet: its first version is probed, and promoted without a canary.`];
+  const trial =
+    state.challenger === null
+      ? []
+      : [`Version ${state.challenger} is on trial: another rollout is refused until it ends.`];
+  const champion = `version ${state.champion}`;
+  return [
+    `The champion is ${champion}, since generation ${state.generation} (${state.change.kind} by ${state.change.by}).`,
+    ...trial,
+    sameSettings === true
+      ? `The settings are those of ${champion}: with the same data there is nothing to train ("force": true trains all the same).`
+      : `The settings differ from those of ${champion}: a new version is trained and judged against it.`,
+  ];
+}

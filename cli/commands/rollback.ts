@@ -1,0 +1,57 @@
+// `pawl rollback MODEL`: an earlier version becomes champion again.
+
+import type { Command } from 'commander';
+import { rolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
+import { complete } from '../action.js';
+import { exitCodes } from '../exit-codes.js';
+import { newRunId } from '../run-id.js';
+import { whoami } from '../session.js';
+import { versionNumber } from './operator.js';
+
+interface Options {
+  readonly to?: number;
+  readonly reason: string;
+  readonly dryRun?: boolean;
+}
+
+export function rollbackCommand(program: Command): void {
+  const command = program
+    .command('rollback')
+    .summary('go back to an earlier version')
+    .description(
+      'Makes an earlier version champion again, the previous one unless another is named. While a challenger is on trial it is taken off, and the champion stays. (Temporal is down? pawl traffic MODEL --champion-only.)',
+    )
+    .argument('<model>', 'whose endpoint')
+    .option('--to <version>', 'the version to go back to', versionNumber)
+    .requiredOption('--reason <text>', 'why; it stays in the history')
+    .option('--dry-run', 'say what would be done, and do nothing');
+  complete<Options>(
+    command,
+    [
+      ['pawl rollback support-bot --reason "answers in French"', 'to the previous version'],
+      ['pawl rollback support-bot --to 41 --reason "…" --dry-run', 'what would be done'],
+    ],
+    async ({ args: [model = ''], options, output, session }) => {
+      const { rollback } = await import('../../activities/rollback.js');
+      const client = await session.client();
+      const { to, reason, dryRun } = options;
+      const params = { model, reason, ...(to !== undefined && { toVersion: to }), ...(dryRun === true && { dryRun }) };
+      const result = await output.during(`rolling ${model} back`, async () => {
+        const run = await client.start(rollback, params, { id: newRunId(new Date()), by: whoami() });
+        return { ...(await client.result(run)), workflowId: run.workflowId };
+      });
+      const outcome = rolloutOutcome.safeParse(result.output);
+      const { style } = output;
+      output.answer(
+        result,
+        outcome.success
+          ? [
+              `${style.bold(outcome.data.outcome)}  ${outcome.data.reason}`,
+              `${model} serves ${outcome.data.champion === null ? 'no version' : `version ${outcome.data.champion}`}.`,
+            ]
+          : [`${style.bold(result.outcome)}  nothing was done${dryRun === true ? ': it was a dry run' : ''}.`],
+      );
+      return exitCodes.ok;
+    },
+  );
+}

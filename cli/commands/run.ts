@@ -1,0 +1,141 @@
+// `pawl run`: starts a DAG or a task by its name. What is wrong is said before anything starts.
+
+import type { Command } from 'commander';
+import type { StartOptions, Startable } from '../../client/client.js';
+import { SystemError } from '../../dag/failures.js';
+import { complete } from '../action.js';
+import { exitCodes, tell } from '../exit-codes.js';
+import { colourOutcome, exitCodeOf } from '../outcome.js';
+import { runParams } from '../params.js';
+import { newRunId } from '../run-id.js';
+import { whoami, type Session } from '../session.js';
+
+interface Options {
+  readonly param?: readonly string[];
+  readonly id?: string;
+  readonly reason?: string;
+  readonly stopAfter?: string;
+  readonly dryRun?: boolean;
+  readonly wait?: boolean;
+  readonly watch?: boolean;
+}
+
+export function runCommand(program: Command): void {
+  const command = program
+    .command('run')
+    .summary('start a pipeline or a task')
+    .description('Starts a pipeline, or a task alone, with one JSON object. Nothing starts where that object is wrong.')
+    .argument('<name>', 'of a pipeline or a task')
+    .argument('[json]', 'its parameters')
+    .option('-p, --param <name=value>', 'one parameter; a dotted name reaches into objects', collect)
+    .option('--id <id>', 'a run of this id is joined, and not started again')
+    .option('--reason <text>', 'why it is started')
+    .option('--stop-after <step>', 'end after this step')
+    .option('--dry-run', 'say what would run, and run nothing')
+    .option('-w, --wait', 'wait for the end')
+    .option('--watch', 'wait for the end, and show every step until then');
+  complete<Options>(
+    command,
+    [
+      ['pawl run model-lifecycle --param model=support-bot --watch', 'train, judge and roll out'],
+      [`pawl run model-lifecycle '{"model":"support-bot","stopAfter":"gate"}'`, 'as far as the gate'],
+      ['pawl run nightly --id 2026-11-08 --wait', 'the second time it joins the first'],
+    ],
+    async ({ args: [name = '', json], options, output, session }) => {
+      const params = runParams(json, options.param ?? []);
+      const startable = await check(session, name, params, options);
+      const client = await session.client();
+      const { id = newRunId(new Date()), reason, stopAfter, dryRun } = options;
+      const startOptions: StartOptions = {
+        id,
+        by: whoami(),
+        ...(reason !== undefined && { reason }),
+        ...(stopAfter !== undefined && { stopAfter }),
+        ...(dryRun === true && { dryRun }),
+      };
+      const run = await output.during(`starting ${name}`, () =>
+        startable === undefined
+          ? client.start(name, params, startOptions)
+          : client.start<Startable>(startable, params, startOptions),
+      );
+      const url = await session.uiUrl(run.workflowId, run.runId);
+      const started = { workflowId: run.workflowId, runId: run.runId, ...(url !== undefined && { url }) };
+      const { style } = output;
+      if (options.wait !== true && options.watch !== true) {
+        output.answer(started, [
+          `Started ${style.bold(run.workflowId)}`,
+          ...(url === undefined ? [] : [style.cyan(url)]),
+          style.dim(`pawl watch ${run.workflowId}`),
+        ]);
+        return;
+      }
+      if (options.watch !== true) output.line(`Started ${style.bold(run.workflowId)}`);
+      if (url !== undefined) output.line(style.cyan(url));
+      if (options.watch === true && !output.json) {
+        const [{ RunReader }, { watchRun }] = await Promise.all([import('../read-run.js'), import('../watch-run.js')]);
+        await watchRun(new RunReader(client, (await session.systems()).objects), run.workflowId, output);
+      }
+      try {
+        const result = await output.during(`waiting for ${run.workflowId}`, () => client.result(run));
+        const shown = result.output === null ? [] : JSON.stringify(result.output, null, 2).split('\n');
+        output.answer({ ...started, ...result }, [`${colourOutcome(result.outcome, style)}`, ...shown]);
+        return exitCodeOf(result.outcome);
+      } catch (error) {
+        if (!(error instanceof SystemError) || error.type === 'Unavailable') throw error;
+        const { type, message } = tell(error);
+        const outcome = type === 'Cancelled' ? 'cancelled' : 'failed';
+        output.answer({ ...started, outcome, error: { type, message } }, []);
+        if (!output.json) output.note(`${output.errorStyle.red(`${outcome}:`)} ${message}`);
+        return exitCodes.negative;
+      }
+    },
+  );
+}
+
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+/**
+ * All that the worker would check at the run's start, here and now. `undefined`: this folder holds no project, so only the
+ * worker knows. Throws `UnknownDag`, `InvalidInput`, `NotFound`.
+ */
+async function check(session: Session, name: string, params: object, options: Options): Promise<Startable | undefined> {
+  const [startables, project] = await Promise.all([session.startables(), session.project()]);
+  const found = startables.get(name);
+  const isEmpty = project.dags.length + project.tasks.length + project.models.size === 0;
+  if (found === undefined) {
+    if (isEmpty) return undefined;
+    throw new SystemError(
+      'UnknownDag',
+      `Nothing is named ${JSON.stringify(name)}: there ${known([...startables.keys()], name)}.`,
+    );
+  }
+  const { parseRunInput } = await import('../../dag/run-options.js');
+  const { reason, stopAfter: last, dryRun } = options;
+  const input = {
+    ...params,
+    ...(reason !== undefined && { reason }),
+    ...(last !== undefined && { stopAfter: last }),
+    ...(dryRun === true && { dryRun }),
+  };
+  const schema = found.kind === 'dag' ? found.params : found.alone.params;
+  const { params: parsed } = parseRunInput(schema, input, name);
+  // Without models at hand, only the worker can tell whether it knows the one that is meant.
+  if (isEmpty) return found;
+  const systems = await session.systems();
+  const context = {
+    systems,
+    models: project.models,
+    logicalDate: new Date().toISOString(),
+    environment: systems.environment,
+  };
+  await (found.kind === 'dag' ? found.resolve(parsed, context) : found.alone.resolve(parsed, context));
+  return found;
+}
+
+/** The names that resemble it, or all. */
+function known(names: readonly string[], wanted: string): string {
+  const near = names.filter(
+    (name) => name.includes(wanted) || wanted.includes(name) || name.startsWith(wanted.slice(0, 3)),
+  );
+  return near.length > 0 ? `is ${near.sort().join(', ')}` : `are ${[...names].sort().join(', ')}`;
+}

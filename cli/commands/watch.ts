@@ -1,0 +1,38 @@
+// `pawl watch`: shows a run step by step until it ends.
+
+import type { Command } from 'commander';
+import { complete } from '../action.js';
+import { findRun } from '../find-run.js';
+import { exitCodeOf } from '../outcome.js';
+
+export function watchCommand(program: Command): void {
+  const command = program
+    .command('watch')
+    .summary('show a run, live')
+    .description('Shows a run step by step until it ends. ctrl-C ends the showing, not the run.')
+    .argument('[run]', 'its workflow id or a part of it; the newest unless given');
+  complete<object>(
+    command,
+    [
+      ['pawl watch', 'the newest run'],
+      ['pawl watch model-lifecycle/dev/20261108-143205-k3f9', 'this one'],
+      ['pawl watch k3f9 --json', 'where it stands now, for a script'],
+    ],
+    async ({ args: [reference], output, session }) => {
+      const [client, systems] = await Promise.all([session.client(), session.systems()]);
+      const workflowId = await findRun(client, reference);
+      const { RunReader } = await import('../read-run.js');
+      const reader = new RunReader(client, systems.objects);
+      if (output.json) {
+        output.answer(await reader.read(workflowId), []);
+        return;
+      }
+      const url = await session.uiUrl(workflowId);
+      if (url !== undefined) output.line(output.style.cyan(url));
+      const { watchRun } = await import('../watch-run.js');
+      const view = await watchRun(reader, workflowId, output);
+      if (!output.live) output.line(`${workflowId} ${view.outcome}`);
+      return exitCodeOf(view.outcome);
+    },
+  );
+}

@@ -1,0 +1,117 @@
+// Follows a run until it ends: a table that is drawn anew on a terminal, a line for every change elsewhere. Woken by Temporal.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isGrpcServiceError } from '@temporalio/client';
+import type { PawlClient } from '../client/client.js';
+import { clock } from './format.js';
+import type { Output } from './output.js';
+import type { RunReader } from './read-run.js';
+import { changesBetween, drawRun, type RunView } from './run-view.js';
+
+/** A long poll that Temporal answers after 20 s at the latest. */
+const longPollMs = 60_000;
+/** Retries of a step's attempts, and a rollout, are no events of the run itself. */
+const lookAtLeastEveryMs = 3_000;
+/** Many events together are one look. */
+const settleMs = 150;
+const redrawEveryMs = 500;
+
+/** Answers how it ended. */
+export async function watchRun(reader: RunReader, workflowId: string, output: Output): Promise<RunView> {
+  const woken = new Bell();
+  const done = new AbortController();
+  const listening = listen(reader.client, workflowId, woken, done.signal);
+  const screen = new Screen(output);
+  const redraw = setInterval(() => screen.draw(), redrawEveryMs);
+  try {
+    for (;;) {
+      const view = await reader.read(workflowId);
+      screen.show(view);
+      if (view.outcome !== 'running') return view;
+      await woken.wait(lookAtLeastEveryMs);
+      await sleep(settleMs);
+    }
+  } finally {
+    clearInterval(redraw);
+    done.abort();
+    await listening;
+  }
+}
+
+class Bell {
+  #ring: () => void = () => undefined;
+  #rung = false;
+
+  ring(): void {
+    this.#rung = true;
+    this.#ring();
+  }
+
+  async wait(atMostMs: number): Promise<void> {
+    if (!this.#rung) {
+      const timeout = new AbortController();
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          this.#ring = resolve;
+        }),
+        sleep(atMostMs, undefined, { signal: timeout.signal }).catch(() => undefined),
+      ]);
+      timeout.abort();
+    }
+    this.#rung = false;
+  }
+}
+
+/** Rings whenever the run's history has grown. */
+async function listen(client: PawlClient, workflowId: string, bell: Bell, signal: AbortSignal): Promise<void> {
+  const { connection, workflowService, options } = client.temporal;
+  let nextPageToken: Uint8Array | undefined;
+  while (!signal.aborted) {
+    try {
+      const answer = await connection.withAbortSignal(signal, () =>
+        connection.withDeadline(Date.now() + longPollMs, () =>
+          workflowService.getWorkflowExecutionHistory({
+            namespace: options.namespace,
+            execution: { workflowId },
+            waitNewEvent: true,
+            skipArchival: true,
+            ...(nextPageToken === undefined ? {} : { nextPageToken }),
+          }),
+        ),
+      );
+      bell.ring();
+      if (answer.nextPageToken == null || answer.nextPageToken.length === 0) return;
+      nextPageToken = answer.nextPageToken;
+    } catch (error) {
+      if (signal.aborted || !isGrpcServiceError(error)) return;
+      await sleep(1_000);
+    }
+  }
+}
+
+class Screen {
+  #last: RunView | undefined;
+  #height = 0;
+
+  constructor(readonly output: Output) {}
+
+  show(view: RunView): void {
+    if (this.output.live) {
+      this.#last = view;
+      this.draw();
+    } else {
+      for (const line of changesBetween(this.#last, view)) this.output.line(`${clock(new Date())}  ${line}`);
+      this.#last = view;
+    }
+  }
+
+  draw(): void {
+    const { output } = this;
+    if (!output.live || this.#last === undefined) return;
+    const rows = Math.max(3, process.stdout.rows - 6);
+    const lines = drawRun(this.#last, { style: output.style, now: new Date(), columns: output.columns - 1, rows });
+    const up = this.#height === 0 ? '' : `\x1b[${this.#height}A`;
+    process.stdout.write(`${up}\x1b[J${lines.map((line) => `${line}\n`).join('')}`);
+    this.#height = lines.length;
+  }
+}

@@ -1,0 +1,43 @@
+// What of a worker's log is shown in the terminal of `pawl dev`: what tasks say, and what went wrong. Pure.
+
+import { clock } from './format.js';
+import { printable, type Style } from './style.js';
+
+const ofPino = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'component', 'sdkComponent', 'taskQueue']);
+const ofStep = new Set(['dag', 'workflowId', 'runId', 'step', 'task', 'attempt']);
+const warning = 40;
+const error = 50;
+
+/** `undefined`: of no interest to who writes a pipeline. */
+export function describeWorkerLine(line: string, style: Style): string | undefined {
+  const record = parse(line);
+  // What a task prints by itself.
+  if (record === undefined)
+    return line.trim() === '' ? undefined : `${' '.repeat(10)}${style.dim('│')} ${printable(line)}`;
+  const level = Number(record['level']);
+  const step = record['step'];
+  if (level < warning && (typeof step !== 'string' || record['component'] === 'temporal')) return undefined;
+  const time = style.dim(clock(new Date(Number(record['time']))));
+  const place = typeof step === 'string' ? `${style.cyan(`${text(record['dag'])}/${step}`)}  ` : '';
+  const message = printable(text(record['msg']));
+  const rest = Object.entries(record)
+    .filter(([name]) => !ofPino.has(name) && !ofStep.has(name))
+    .map(([name, value]) => `${name}=${printable(text(value)).slice(0, 200)}`)
+    .join(' ');
+  const mark = level >= error ? style.red('error ') : level >= warning ? style.yellow('warning ') : '';
+  return `${time}  ${mark}${place}${message}${rest === '' ? '' : ` ${style.dim(rest)}`}`;
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+
+function parse(line: string): Readonly<Record<string, unknown>> | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && 'level' in value && 'msg' in value
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
