@@ -141,7 +141,8 @@ export class Reaper {
     const query = `ExecutionStatus IN ("Terminated", "TimedOut") AND PawlEnvironment = "${environment}" AND CloseTime > "${since}"`;
     for await (const run of client.workflow.list({ query })) {
       const dag = run.typedSearchAttributes.get(keyword('PawlDag')) ?? run.type;
-      const runId = run.raw.firstRunId ?? run.runId;
+      // Lists leave it out for a run that was never continued.
+        const runId = run.raw.firstRunId || run.runId;
       const key = runKey(environment, dag, runId);
       if (this.#closed.has(key)) continue;
       const found = await readRunRecord(objects, key);
