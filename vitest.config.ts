@@ -21,6 +21,7 @@ export default defineConfig({
       {
         test: { ...withServers, name: 'integration', testTimeout: 300_000, include: ['test/integration/**/*.test.ts'] },
       },
+      { test: { ...withServers, name: 'package', testTimeout: 300_000, include: ['test/package/**/*.test.ts'] } },
       { test: { ...withServers, name: 'chaos', testTimeout: 300_000, include: ['test/chaos/**/*.test.ts'] } },
     ],
   },
