@@ -6,6 +6,8 @@ import { NativeConnection } from '@temporalio/worker';
 import { pino } from 'pino';
 import { expect, inject } from 'vitest';
 import type { WorkflowStepEnvelope } from '../../activities/engine/protocol.js';
+import { canaryDeploy } from '../../activities/canary-deploy.js';
+import { rollback } from '../../activities/rollback.js';
 import { createRolloutActivities } from '../../activities/rollout/rollout-activities.js';
 import type { RolloutView } from '../../activities/rollout/protocol.js';
 import type { RolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
@@ -88,6 +90,8 @@ export async function openStage(options: { champion?: boolean; routers?: number 
         connection: native,
         taskQueue,
         dags: [],
+        tasks: [canaryDeploy, rollback],
+        models: new Map([[model, { settings: { rollout: quick() } }]]),
         systems,
         activities: createRolloutActivities({ systems, client }),
         logger: pino({ level: 'silent' }),

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { moveEndpoint } from '../../systems/endpoint/move.js';
+import { rollBack as rollBackTo } from '../../systems/endpoint/transitions.js';
 import {
   endpointOf,
   expectAtRest,
@@ -65,6 +67,25 @@ describe('a rollback', () => {
     await expect(asked.result()).rejects.toMatchObject({ cause: { type: 'StepFailed' } });
     expect(await endpointOf(stage)).toMatchObject({ champion: 2, previous: 1 });
     await expectAtRest(stage);
+  });
+
+  test('that finds the endpoint moved by somebody else meanwhile leaves it alone', async () => {
+    await promote(2);
+    await promote(3);
+    stage.serving.behave(stage.model, 1, { comesUp: 'never' });
+    const asked = await rollBack({ toVersion: 1 });
+    await until(stage, ({ operation }) => operation?.note.startsWith('waiting until') === true);
+    const act = { operationId: randomUUID(), by: 'grace', reason: 'at night', at: new Date().toISOString() };
+    await moveEndpoint(stage.endpoints, stage.model, {
+      operationId: act.operationId,
+      decide: (s) => rollBackTo(s, act),
+    });
+    stage.serving.behave(stage.model, 1, { comesUp: 'at once' });
+    await expect(asked.result()).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('Somebody else moved the endpoint') },
+    });
+    expect(await endpointOf(stage)).toMatchObject({ champion: 2 });
+    expect((await kindsOf(stage)).filter((kind) => kind === 'rollback')).toHaveLength(1);
   });
 
   test('without anything to go back to says so', async () => {

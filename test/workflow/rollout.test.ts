@@ -266,3 +266,25 @@ describe('two rollouts of one endpoint', () => {
     await expectAtRest(stage);
   });
 });
+
+test('an engineer starts a deploy and a rollback by name, with one JSON object', async () => {
+  stage = await openStage();
+  for (const version of [1, 2]) healthy(stage, version);
+  const run = async (name: string, input: object) =>
+    stage.client.workflow.execute(name, {
+      workflowId: `${name}-${randomUUID()}`,
+      taskQueue: stage.taskQueue,
+      args: [input],
+    });
+  const { model } = stage;
+  expect(await run('canary-deploy', { model, version: 2 })).toMatchObject({ outcome: 'promoted' });
+  expect(await run('rollback', { model, reason: 'users complain', dryRun: true })).toMatchObject({
+    outcome: 'stopped',
+  });
+  expect(await run('rollback', { model, reason: 'users complain' })).toMatchObject({ outcome: 'rolled-back' });
+  expect(await endpointOf(stage)).toMatchObject({ champion: 1 });
+  await expectAtRest(stage);
+  await expect(run('canary-deploy', { model: 'suport-bot', version: 2 })).rejects.toMatchObject({
+    cause: { message: expect.stringContaining('No model is named "suport-bot": known are support-bot.') },
+  });
+});

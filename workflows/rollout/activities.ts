@@ -1,5 +1,6 @@
 // The rollout's activities with their time-outs and retries. Passing trouble is retried until the operation's deadline, which
-// is a timer of the workflow; a defect (`TaskFailed`) is not, so that it rolls back at once.
+// is a timer of the workflow; a defect (`TaskFailed`) is not, so that it rolls back at once. The worker gives signs of life
+// for all of them, so that one that died is replaced in seconds.
 
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { RequestActivities, RolloutActivities } from '../../activities/rollout/protocol.js';
@@ -10,14 +11,20 @@ const retry = {
   nonRetryableErrorTypes: ['TaskFailed'],
 };
 
+const heartbeatTimeout = '10 seconds';
+
+/** A dead worker has to be replaced well within the lease. */
+const withinLease = (leaseMs: number): number => Math.min(10_000, Math.max(1_000, leaseMs / 4));
+
 /** Short calls: one look at a system or one write. */
 export const effects = (summary: string) =>
-  proxyActivities<RolloutActivities>({ startToCloseTimeout: '2 minutes', retry, summary });
+  proxyActivities<RolloutActivities>({ startToCloseTimeout: '2 minutes', heartbeatTimeout, retry, summary });
 
 /** A write that renews the lease first has to come again while the lease still holds. */
 export const underLease = (summary: string, leaseMs: number) =>
   proxyActivities<RolloutActivities>({
     startToCloseTimeout: '1 minute',
+    heartbeatTimeout: withinLease(leaseMs),
     retry: { ...retry, maximumInterval: Math.min(5_000, Math.max(250, leaseMs / 4)) },
     summary,
   });
@@ -27,25 +34,26 @@ export const timely = (summary: string, withinMs: number) =>
   proxyActivities<RolloutActivities>({
     startToCloseTimeout: '30 seconds',
     scheduleToCloseTimeout: withinMs,
+    heartbeatTimeout: withinLease(withinMs),
     retry: { ...retry, maximumInterval: '1 second' },
     summary,
   });
 
-/** Calls that wait for something outside, and say all along that they live. */
+/** Calls that wait for something outside. */
 export const patient = (summary: string, timeoutMs: number) =>
   proxyActivities<RolloutActivities>({
     startToCloseTimeout: timeoutMs,
-    heartbeatTimeout: '20 seconds',
+    heartbeatTimeout,
     retry,
     summary,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
   });
 
-/** A dead observer has to be replaced well within the lease. */
+/** The long look, which renews the lease. */
 export const observer = (summary: string, timing: { leaseMs: number; deadlineInMs: number }) =>
   proxyActivities<RolloutActivities>({
     startToCloseTimeout: timing.deadlineInMs + 3_600_000,
-    heartbeatTimeout: Math.min(10_000, Math.max(1_000, timing.leaseMs / 4)),
+    heartbeatTimeout: withinLease(timing.leaseMs),
     retry: { ...retry, initialInterval: '100 milliseconds', maximumInterval: '1 second' },
     summary,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
@@ -55,7 +63,7 @@ export const observer = (summary: string, timing: { leaseMs: number; deadlineInM
 export const forward = (summary: string, timeoutMs = 120_000) =>
   proxyActivities<RolloutActivities>({
     startToCloseTimeout: timeoutMs,
-    heartbeatTimeout: '20 seconds',
+    heartbeatTimeout,
     retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
     summary,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -65,6 +73,7 @@ export const forward = (summary: string, timeoutMs = 120_000) =>
 export const requests = (summary: string) =>
   proxyActivities<RequestActivities>({
     startToCloseTimeout: '2 minutes',
+    heartbeatTimeout,
     retry: {
       initialInterval: '250 milliseconds',
       maximumInterval: '30 seconds',

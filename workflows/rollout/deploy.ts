@@ -108,7 +108,7 @@ async function commit(
   entity.chores.follow(state.generation);
   if (before.champion !== null)
     entity.chores.retire({ version: before.champion, drainMs: settings.drainMs, afterGeneration: state.generation });
-  const how = operation.promoteBy === undefined ? '' : ` ${operation.promoteBy} promoted it by hand.`;
+  const how = operation.promotion === undefined ? '' : ` ${operation.promotion.by} promoted it by hand.`;
   return operation.outcome('promoted', `Version ${version} is the champion of ${model}.${how}`, state);
 }
 

@@ -28,7 +28,7 @@ export function openDesk(entity: Entity): void {
     validator: (message: OperatorMessage): void => void meant(entity, word, message),
   });
   const promote = onTrial('promote', (operation, { by, reason }) => {
-    operation.promoteBy = by;
+    operation.promotion = { by, reason };
     operation.paused = false;
     entity.note(operation, `${by} promotes it: ${reason}`);
     operation.wake();

@@ -20,7 +20,7 @@ export class Operation {
   paused = false;
   stop: Stop | undefined;
   /** An operator wants it promoted at once. */
-  promoteBy: string | undefined;
+  promotion: { readonly by: string; readonly reason: string } | undefined;
   /** Wakes the look at the traffic that is under way, to take up a message. */
   look: CancellationScope | undefined;
   version: number | null;
@@ -64,8 +64,8 @@ export class Operation {
     const owner = author?.rollbackId === undefined ? `${this.id}/` : `${author.rollbackId}/ends-`;
     return {
       writeId: `${owner}${this.writes}-${run}`,
-      by: author?.by ?? this.promoteBy ?? this.request.by,
-      reason: author?.reason ?? this.request.reason,
+      by: author?.by ?? this.promotion?.by ?? this.request.by,
+      reason: author?.reason ?? this.promotion?.reason ?? this.request.reason,
     };
   }
 

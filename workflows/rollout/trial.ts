@@ -81,7 +81,7 @@ export async function runTrial(
   entity.chores.mirrorAliases(operation.generation ?? 0);
   await acknowledge(operation);
   for (const weightPercent of settings.weights) {
-    if (operation.promoteBy !== undefined) return;
+    if (operation.promotion !== undefined) return;
     await moveUnderLease(operation, { kind: 'weight', weightPercent }, true);
     operation.weightPercent = weightPercent;
     entity.note(operation, `watching version ${version} at ${weightPercent} %`);
@@ -115,7 +115,7 @@ async function watchWeight(entity: Entity, operation: Operation, watch: Watch): 
   let dueAfterMs = settings.pauseMs;
   let extensions = 0;
   let last: Look | undefined;
-  while (operation.promoteBy === undefined) {
+  while (operation.promotion === undefined) {
     const elapsedMs = Date.now() - startedAtMs;
     const wasPaused = operation.paused;
     const look = await lookOnce(operation, { ...watch, dueAfterMs, elapsedMs, tally: last?.tally ?? null });
