@@ -19,6 +19,8 @@ export const detectChange = task({
     outcome: z.enum(['unchanged', 'changed']),
     explanation: z.string(),
   }),
+  // Passing trouble is tried again until the deadline; what trying cannot mend fails at once.
+  retry: { attempts: 1_000 },
   timeout: '1m',
   deadline: '1h',
   run: async ({ model, dataset, settingsDigest, force }, { systems }) => {

@@ -20,6 +20,8 @@ export const featureEngineering = task({
     quarantined: z.object({ rows: z.number(), percent: z.number(), uri: z.string().nullable() }),
     masked: z.record(z.string(), z.number()),
   }),
+  // Passing trouble is tried again until the deadline; what trying cannot mend fails at once.
+  retry: { attempts: 1_000 },
   timeout: '6h',
   deadline: '1d',
   heartbeat: '1m',

@@ -14,6 +14,8 @@ export const gate = task({
     'The evaluation against the rules; what is missing, not a number or rests on too few samples never passes',
   input: z.object({ rules: gateSettings, report: evaluationReport }),
   output: verdict,
+  // Passing trouble is tried again until the deadline; what trying cannot mend fails at once.
+  retry: { attempts: 1_000 },
   timeout: '1m',
   run: ({ rules, report }, { log }) => {
     const judged = judgeGate(rules, report);

@@ -92,6 +92,8 @@ export const preflight = task({
   description: 'Is there a place to train and to serve, does the base model exist, do the credentials last?',
   input: z.object({ settings: modelFile }),
   output: z.object({ findings: z.array(finding) }),
+  // Passing trouble is tried again until the deadline; what trying cannot mend fails at once.
+  retry: { attempts: 1_000 },
   timeout: '2m',
   deadline: '30m',
   run: async ({ settings }, context) => {

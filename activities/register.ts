@@ -27,6 +27,8 @@ export const register = task({
     tags: z.record(z.string(), z.string()).default({}),
   }),
   output: z.object({ version: z.number().int().positive(), registeredAt: z.iso.datetime() }),
+  // Passing trouble is tried again until the deadline; what trying cannot mend fails at once.
+  retry: { attempts: 1_000 },
   timeout: '2m',
   deadline: '1h',
   run: async (input, { systems, run, log }) => {
