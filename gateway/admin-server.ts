@@ -4,7 +4,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { SystemError } from '../dag/failures.js';
-import { leaseRequest, syncRequest, versionQuery, windowQuery } from '../systems/serving/admin-api.js';
+import { leaseRequest, modelQuery, syncRequest, versionQuery, windowQuery } from '../systems/serving/admin-api.js';
 import type { EndpointFollower } from './endpoint-follower.js';
 import type { Measurements } from './measurement.js';
 
@@ -46,6 +46,9 @@ const routes: Readonly<Record<string, Route>> = {
     const routed = follower.route(model)?.routesTo(version, measurements.nowMs()) ?? false;
     return { inFlight: measurements.inFlight(model, version), routed };
   },
+  'GET /requests': ({ follower }, { query }) => ({
+    requests: follower.route(modelQuery.parse(query).model)?.users.counts ?? null,
+  }),
   'GET /health': ({ id, environment, follower }) => ({ id, environment, ready: follower.ready }),
   'GET /state': ({ id, environment, follower, measurements }) => ({
     id,

@@ -68,6 +68,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isUnderWay = false;
   #isOver = false;
   #userLeft = false;
+  #wasCut = false;
 
   constructor(context: ExchangeContext, request: UserRequest) {
     this.#context = context;
@@ -76,6 +77,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   start(): void {
     const { route, req, res } = this.#request;
+    route.users.begin();
+    res.on('close', () => this.#onClosed());
     const key = req.headers['x-pawl-key'];
     const draw = typeof key === 'string' ? drawForKey(route.state?.trial ?? null, key) : this.#context.random();
     const nowMs = this.#context.nowMs();
@@ -84,7 +87,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#answer(route.wasRead ? noLiveVersion(route.model) : notReady);
       return;
     }
-    res.on('close', () => this.#onUserClosed());
     this.#send(target, nowMs);
   }
 
@@ -169,6 +171,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (res.headersSent || target === undefined) {
       // Cut, so that nobody takes what has arrived for the whole.
       this.#isOver = true;
+      this.#wasCut = true;
       res.destroy();
       return;
     }
@@ -201,7 +204,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.#answer(versionAway(route.model, failed.version));
   }
 
-  #onUserClosed(): void {
+  #onClosed(): void {
+    const { route, res } = this.#request;
+    if (res.writableFinished) route.users.end(res.statusCode >= 500 ? 'failed' : 'answered');
+    else route.users.end(this.#wasCut ? 'cut' : 'left');
     if (this.#isOver) return;
     this.#userLeft = true;
     this.#controller?.abort(new Error('the user left'));
@@ -230,6 +236,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #answer(error: UserError): void {
     this.#isOver = true;
+    this.#wasCut = this.#request.res.headersSent;
     const headers = this.#target === undefined ? {} : { 'x-pawl-version': this.#target.versionText };
     answerError(this.#request.res, error, { ...headers, 'x-pawl-generation': this.#request.route.generationText });
   }

@@ -7,6 +7,7 @@ import type { Lease, LeaseRequest } from '../systems/serving/lease.js';
 import type { LeaseAnswer } from '../systems/serving/port.js';
 import { chooseRole } from './routing.js';
 import type { Target } from './target.js';
+import { UserRequests } from './user-requests.js';
 
 export class ModelRoute {
   state: EndpointState | undefined;
@@ -17,6 +18,7 @@ export class ModelRoute {
   wasRead = false;
   /** Why the endpoint object or a serving record cannot be followed at the moment. */
   problem: string | undefined;
+  readonly users = new UserRequests();
   #lease: Lease = noLease;
 
   constructor(

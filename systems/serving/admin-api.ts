@@ -20,7 +20,24 @@ export const leaseAnswer = z.discriminatedUnion('lease', [
   z.object({ lease: z.literal('other-generation'), generation }),
 ]);
 
-export const versionQuery = z.object({ model: z.string().min(1), version });
+export const modelQuery = z.object({ model: z.string().min(1) });
+/** What became of users' requests to a model since the router started. */
+const userRequestCounts = z.object({
+  received: z.number(),
+  /** Whole answers, those of 500 and above among them. */
+  answered: z.number(),
+  failed: z.number(),
+  /** Users who were gone before their answer was. */
+  left: z.number(),
+  /** Answers that were broken off. */
+  cut: z.number(),
+  underWay: z.number(),
+});
+export type UserRequestCounts = z.infer<typeof userRequestCounts>;
+/** `requests: null`: this router does not know the model. */
+export const requestsAnswer = z.object({ requests: userRequestCounts.nullable() });
+
+export const versionQuery = modelQuery.extend({ version });
 /** `routed`: a new request could still go there. */
 export const inFlightAnswer = z.object({ inFlight: z.number().int().nonnegative(), routed: z.boolean() });
 

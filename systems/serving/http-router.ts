@@ -3,7 +3,8 @@
 import { request } from 'undici';
 import type { z } from 'zod';
 import { isFailureType, SystemError } from '../../dag/failures.js';
-import { adminError, inFlightAnswer, leaseAnswer, syncAnswer, windowAnswer } from './admin-api.js';
+import { adminError, inFlightAnswer, leaseAnswer, requestsAnswer, syncAnswer, windowAnswer } from './admin-api.js';
+import type { UserRequestCounts } from './admin-api.js';
 import type { LeaseAnswer, Router } from './port.js';
 
 export interface HttpRouterOptions {
@@ -54,6 +55,14 @@ export class HttpRouter implements Router {
     const search = new URLSearchParams({ model, version: String(version), windowMs: String(windowMs) });
     const answer = await this.#call('GET', `/metrics?${search.toString()}`, { answer: windowAnswer });
     return answer.measurement ?? undefined;
+  }
+
+  /** What became of users' requests to a model since the router started; `undefined` where it does not know the model. */
+  async requests(model: string): Promise<UserRequestCounts | undefined> {
+    const search = new URLSearchParams({ model });
+    return (
+      (await this.#call('GET', `/requests?${search.toString()}`, { answer: requestsAnswer })).requests ?? undefined
+    );
   }
 
   async #call<T>(

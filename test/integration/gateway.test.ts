@@ -214,6 +214,11 @@ describe('a version that breaks down', () => {
       requests: answers.length,
       errors: 0,
     });
+    const { length } = answers;
+    expect(await gateway.router.requests(world.model)).toEqual({
+      ...{ received: length, answered: length, failed: 0 },
+      ...{ left: 0, cut: 0, underWay: 0 },
+    });
   });
 
   test('a champion that died is launched anew, and until then users are told to try again', async () => {
@@ -222,6 +227,7 @@ describe('a version that breaks down', () => {
     await world.compute.end({ compute: 'local', host: await hostOf(1), key: `serve-${world.model}-1`, epoch: 1 });
     const { status, body } = await ask(pool);
     expect({ status, code: body.error?.code }).toEqual({ status: 503, code: 'version_unavailable' });
+    expect(await gateway.router.requests(world.model)).toMatchObject({ received: 1, answered: 1, failed: 1 });
     const log = { info: () => undefined, warn: () => undefined };
     const keepers = [1, 2].map(
       () => new ServingKeeper({ endpoints: world.endpoints, serving: world.serving(), log, everyMs: 100 }),
@@ -240,7 +246,10 @@ describe('a version that breaks down', () => {
     await world.nameChallenger(3);
     expect(await world.hold([gateway], await world.shiftWeight(100))).toEqual(['held']);
     const { body } = await user().request(completion('one two three', { stream: true }));
+    const before = await gateway.router.requests(world.model);
     await expect(body.text()).rejects.toThrow();
+    const after = await gateway.router.requests(world.model);
+    expect(after?.cut).toBe((before?.cut ?? 0) + 1);
     expect(await gateway.router.measure({ model: world.model, version: 3, windowMs: 60_000 })).toMatchObject({
       requests: 1,
       errors: 1,
@@ -277,6 +286,7 @@ describe('streams', () => {
     leaving.abort();
     await expect(asked).rejects.toThrow();
     await vi.waitFor(async () => expect(await gateway.router.inFlight(world.model, 1)).toBe(0));
+    expect(await gateway.router.requests(world.model)).toMatchObject({ left: 1, underWay: 0 });
     await tell(first, 'release');
     const measured = await gateway.router.measure({ model: world.model, version: 1, windowMs: 60_000 });
     expect(measured).toMatchObject({ requests: 0, errors: 0, abandoned: 1 });
