@@ -20,7 +20,7 @@ export interface LimitOptions {
   readonly timeout?: Duration;
   /** How long all attempts together may take: a day for an activity, a week for a job or a workflow, unless set. */
   readonly deadline?: Duration;
-  /** Longest silence of an attempt before it counts as dead; a minute unless set. */
+  /** Longest silence of an attempt's worker before it counts as dead; 20 seconds unless set. */
   readonly heartbeat?: Duration;
 }
 
@@ -46,7 +46,7 @@ export function limitsOf(kind: StepKind, options: LimitOptions, what: string): L
   return applyLimits(
     {
       retry: { attempts: 5, firstDelayMs: 1_000, maxDelayMs: 60_000 },
-      heartbeatMs: 60_000,
+      heartbeatMs: 20_000,
       // What is set alone pulls the other along, so that a long time-out needs no deadline beside it.
       timeoutMs: Math.min(base.timeoutMs, optionalMs(options.deadline, `${what}: deadline`) ?? base.timeoutMs),
       deadlineMs: Math.max(base.deadlineMs, optionalMs(options.timeout, `${what}: timeout`) ?? 0),

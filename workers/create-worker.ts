@@ -16,6 +16,7 @@ import { workflowBundlePath } from './bundle.js';
 import { checkSearchAttributes } from './check-search-attributes.js';
 import { externalStorage } from './external-storage.js';
 import { failureInterceptor } from './failure-interceptor.js';
+import { signsOfLifeInterceptor } from './signs-of-life-interceptor.js';
 
 type Activity = (...args: never[]) => Promise<unknown>;
 
@@ -88,7 +89,7 @@ export async function createWorker(options: PawlWorkerOptions): Promise<PawlWork
       taskQueue,
       activities,
       workflowBundle: { codePath: await workflowBundlePath() },
-      interceptors: { activity: [failureInterceptor] },
+      interceptors: { activity: [failureInterceptor, signsOfLifeInterceptor] },
       ...(storage === null ? {} : { dataConverter: { externalStorage: storage } }),
     });
     return running(worker, taskQueue, release);

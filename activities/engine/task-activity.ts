@@ -9,6 +9,7 @@ import type { ActivityTask, JobTask, Task } from '../../dag/task.js';
 import { parseWith, problemsOf } from '../../dag/validation.js';
 import type { Systems } from '../../systems/systems.js';
 import type { StepAnswer, StepEnvelope } from './protocol.js';
+import { report } from './signs-of-life.js';
 
 export interface TaskSurroundings {
   readonly systems: Systems;
@@ -17,11 +18,6 @@ export interface TaskSurroundings {
 }
 
 export type StepActivity = (envelope: StepEnvelope) => Promise<StepAnswer>;
-
-// A task's process gives signs of life whether or not its code reports progress: silence then means that the process died or
-// froze. Code that waits for ever is ended by its time-out. A cancellation comes back with a heartbeat, so they are not rare.
-const heartbeatsPerTimeout = 4;
-const maxHeartbeatIntervalMs = 5_000;
 
 /** The activities of the tasks, by activity type; tasks that are workflows have none. */
 export function taskActivities(tasks: Iterable<Task>, surroundings: TaskSurroundings): Record<string, StepActivity> {
@@ -86,35 +82,24 @@ async function within(
   const activity = Context.current();
   const attempt = envelope.submission ?? activity.info.attempt;
   const lastProgress = activity.info.heartbeatDetails as Json | undefined;
-  let newest = lastProgress;
-  const beat = (): void => activity.heartbeat(newest);
-  const timeoutMs = activity.info.heartbeatTimeoutMs ?? Infinity;
-  const timer = setInterval(beat, Math.min(maxHeartbeatIntervalMs, timeoutMs / heartbeatsPerTimeout));
-  try {
-    const input = parseWith(task.input, envelope.input, `input of step ${envelope.step.id}`);
-    const output = await run(input, {
-      systems: surroundings.systems,
-      log: surroundings.logger({
-        dag: envelope.run.dag,
-        workflowId: envelope.run.workflowId,
-        runId: envelope.run.runId,
-        step: envelope.step.id,
-        task: task.name,
-        attempt,
-      }),
-      progress(details) {
-        if (details !== undefined) newest = details;
-        beat();
-      },
-      lastProgress,
-      signal: activity.cancellationSignal,
-      run: envelope.run,
-      step: { ...envelope.step, attempt },
-    });
-    return { output, attempt };
-  } finally {
-    clearInterval(timer);
-  }
+  const input = parseWith(task.input, envelope.input, `input of step ${envelope.step.id}`);
+  const output = await run(input, {
+    systems: surroundings.systems,
+    log: surroundings.logger({
+      dag: envelope.run.dag,
+      workflowId: envelope.run.workflowId,
+      runId: envelope.run.runId,
+      step: envelope.step.id,
+      task: task.name,
+      attempt,
+    }),
+    progress: (details) => report(activity, details),
+    lastProgress,
+    signal: activity.cancellationSignal,
+    run: envelope.run,
+    step: { ...envelope.step, attempt },
+  });
+  return { output, attempt };
 }
 
 function contractMissing(wanted: TaskContract, here: TaskContract | undefined): SystemError {

@@ -83,21 +83,16 @@ export async function probeVersion(
 ): Promise<string> {
   const { model, version } = request;
   const { serve } = await registered(systems, model, version);
-  const beating = setInterval(() => pulse.beat('probing'), 5_000);
-  try {
-    await systems.serving.probe(model, version, serve.probe);
-    pulse.signal.throwIfAborted();
-    const result = await systems.serving.probe(model, version, serve.probe);
-    const fault = faultOfProbe(result, request.judge ? request.settings : undefined);
-    if (fault !== undefined)
-      throw new SystemError('JobFailed', `The probe of version ${version} of ${model} failed: ${fault}`, {
-        retryable: false,
-        details: { ...result },
-      });
-    return `${result.requests} probes of version ${version} were answered, half of them within ${Math.round(result.latencyP50Ms)} ms`;
-  } finally {
-    clearInterval(beating);
-  }
+  await systems.serving.probe(model, version, serve.probe);
+  pulse.signal.throwIfAborted();
+  const result = await systems.serving.probe(model, version, serve.probe);
+  const fault = faultOfProbe(result, request.judge ? request.settings : undefined);
+  if (fault !== undefined)
+    throw new SystemError('JobFailed', `The probe of version ${version} of ${model} failed: ${fault}`, {
+      retryable: false,
+      details: { ...result },
+    });
+  return `${result.requests} probes of version ${version} were answered, half of them within ${Math.round(result.latencyP50Ms)} ms`;
 }
 
 /** Where there is no champion the probe stands in for the canary; a median beyond a bound breaks every higher percentile's. */

@@ -37,37 +37,32 @@ export async function retireVersion(
   pulse: Pulse,
 ): Promise<{ retired: boolean; movedTo?: number }> {
   const { model, version, drainMs, endedTrial } = request;
-  const beating = setInterval(() => pulse.beat(), 5_000);
-  try {
-    let movedTo: number | undefined;
-    let state = (await systems.endpoints.read(model))?.state;
-    if (endedTrial !== undefined && state?.trial === endedTrial) {
-      // A write of it came late, after the trial was given up.
-      const act = {
-        operationId: `${endedTrial}/late-${state.generation}`,
-        by: state.change.by,
-        reason: 'The trial had ended already.',
-        at: new Date().toISOString(),
-      };
-      const moved = await moveEndpoint(systems.endpoints, model, {
-        operationId: act.operationId,
-        decide: (current) => expire(current, act, endedTrial),
-      });
-      state = moved.current ?? undefined;
-      movedTo = state?.generation;
-    }
-    if (state?.champion === version || state?.challenger === version)
-      return { retired: false, ...(movedTo !== undefined && { movedTo }) };
-    await syncRouters(systems.serving, {
-      model,
-      generation: Math.max(request.afterGeneration, state?.generation ?? 0),
+  let movedTo: number | undefined;
+  let state = (await systems.endpoints.read(model))?.state;
+  if (endedTrial !== undefined && state?.trial === endedTrial) {
+    // A write of it came late, after the trial was given up.
+    const act = {
+      operationId: `${endedTrial}/late-${state.generation}`,
+      by: state.change.by,
+      reason: 'The trial had ended already.',
+      at: new Date().toISOString(),
+    };
+    const moved = await moveEndpoint(systems.endpoints, model, {
+      operationId: act.operationId,
+      decide: (current) => expire(current, act, endedTrial),
     });
-    pulse.signal.throwIfAborted();
-    await systems.serving.retire(model, version, { drainMs });
-    return { retired: true, ...(movedTo !== undefined && { movedTo }) };
-  } finally {
-    clearInterval(beating);
+    state = moved.current ?? undefined;
+    movedTo = state?.generation;
   }
+  if (state?.champion === version || state?.challenger === version)
+    return { retired: false, ...(movedTo !== undefined && { movedTo }) };
+  await syncRouters(systems.serving, {
+    model,
+    generation: Math.max(request.afterGeneration, state?.generation ?? 0),
+  });
+  pulse.signal.throwIfAborted();
+  await systems.serving.retire(model, version, { drainMs });
+  return { retired: true, ...(movedTo !== undefined && { movedTo }) };
 }
 
 /** What the champion did before the challenger got anything; null where nobody can say. */

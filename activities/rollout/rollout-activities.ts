@@ -3,6 +3,7 @@
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Systems } from '../../systems/systems.js';
+import { report } from '../engine/signs-of-life.js';
 import { awaitReady, launchVersion, probeVersion, type Pulse } from './bring-up.js';
 import { measureBaseline, mirrorAliases, retireVersion } from './forward.js';
 import { moveForRollout, takeOffChallenger } from './move.js';
@@ -47,7 +48,7 @@ export function createRolloutActivities(composed: { systems: Systems; client: Cl
 
 function pulse(): Pulse {
   const context = Context.current();
-  return { signal: context.cancellationSignal, beat: (details) => context.heartbeat(details) };
+  return { signal: context.cancellationSignal, beat: (details) => report(context, details) };
 }
 
 function observer(): Parameters<typeof observeTrial>[2] {
@@ -55,7 +56,7 @@ function observer(): Parameters<typeof observeTrial>[2] {
   return {
     signal: context.cancellationSignal,
     memory: context.info.heartbeatDetails as ObserverMemory | undefined,
-    beat: (memory) => context.heartbeat(memory),
+    beat: (memory) => report(context, memory),
     warn(message, error) {
       context.log.warn(message, { error: error instanceof Error ? error.message : String(error) });
     },
