@@ -7,11 +7,11 @@ import { connectClient, temporalSettings } from '../client/connect.js';
 import { SystemError } from '../dag/failures.js';
 import { readyMadeDags, readyMadeTasks } from '../pipelines/ready-made.js';
 import { ServingKeeper } from '../systems/serving/keeper.js';
-import { createWorker } from './create-worker.js';
+import { createWorker, type PawlWorkerOptions } from './create-worker.js';
 import { externalStorage } from './external-storage.js';
 import type { Project } from './project.js';
 import { Reaper } from './reaper.js';
-import { composeSystems } from './systems.js';
+import { composeSystems, nothingAround, type Around } from './systems.js';
 
 export interface RunningWorker {
   /** Resolves once the worker has shut down; rejects where it breaks down. */
@@ -21,9 +21,19 @@ export interface RunningWorker {
   shutdown(): void;
 }
 
+export interface RunWorkerOptions {
+  /** What stands between the worker and the outside world: nothing unless set. */
+  readonly around?: Around;
+  readonly temporal?: PawlWorkerOptions['temporal'];
+}
+
 /** Throws what `createWorker` and `composeSystems` throw. */
-export async function runWorker(project: Project, logger: Logger): Promise<RunningWorker> {
-  const systems = composeSystems(project.settings, project.root);
+export async function runWorker(
+  project: Project,
+  logger: Logger,
+  { around = nothingAround, temporal: tuning = {} }: RunWorkerOptions = {},
+): Promise<RunningWorker> {
+  const systems = composeSystems(project.settings, project.root, around);
   const temporal = temporalSettings();
   const storage = externalStorage(systems.objects);
   const client = await connectClient(temporal, storage);
@@ -43,8 +53,9 @@ export async function runWorker(project: Project, logger: Logger): Promise<Runni
     dags: [...readyMadeDags, ...project.dags],
     tasks: [...readyMadeTasks, ...project.tasks],
     models: project.models,
-    activities: { ...createRolloutActivities({ systems, client: client.client }) },
+    activities: { ...createRolloutActivities({ systems, client: around('temporal', client.client) }) },
     externalStorage: storage,
+    temporal: tuning,
     logger,
   });
   const keeper = new ServingKeeper({ endpoints: systems.endpoints, serving: systems.serving, log: logger });

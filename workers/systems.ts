@@ -23,6 +23,13 @@ export interface ComposedSystems extends Systems {
   readonly serving: GatewayServing;
 }
 
+/**
+ * Stands between Pawl and what it changes the world through, and answers what is to be used in place of the real one. Tests
+ * let a process die there; nothing stands there otherwise.
+ */
+export type Around = <S extends object>(what: 'objects' | 'compute' | 'serving' | 'temporal', real: S) => S;
+export const nothingAround: Around = (_what, real) => real;
+
 interface ComputeContext {
   readonly root: string;
   readonly environment: JobEnvironment;
@@ -77,11 +84,17 @@ function compose(name: string, settings: ComputeSettings, { root, environment }:
 }
 
 /** `root`: what relative paths in the settings start from. Throws `InvalidInput` for settings that cannot work. */
-export function composeSystems(settings: DeploymentSettings, root: string): ComposedSystems {
+export function composeSystems(
+  settings: DeploymentSettings,
+  root: string,
+  around: Around = nothingAround,
+): ComposedSystems {
   const { environment, routers } = settings;
-  const objects = new S3ObjectStore({ bucket: settings.bucket });
+  const objects = around('objects', new S3ObjectStore({ bucket: settings.bucket }));
   const context: ComputeContext = { root, environment: () => objects.programEnvironment() };
-  const compute = computeSystems(Object.entries(settings.compute).map(([name, each]) => compose(name, each, context)));
+  const compute = computeSystems(
+    Object.entries(settings.compute).map(([name, each]) => around('compute', compose(name, each, context))),
+  );
   const token = process.env['PAWL_ROUTER_TOKEN'];
   return {
     environment,
@@ -89,7 +102,7 @@ export function composeSystems(settings: DeploymentSettings, root: string): Comp
     compute,
     registry: new ObjectStoreRegistry(objects, { environment }),
     endpoints: new ObjectStoreEndpoints(objects, environment),
-    serving: new GatewayServing({ environment, objects, compute, routerUrls: routers, token }),
+    serving: around('serving', new GatewayServing({ environment, objects, compute, routerUrls: routers, token })),
     metrics: new GatewayMetrics({ routerUrls: routers, token }),
   };
 }
