@@ -24,7 +24,7 @@ console.log(
   JSON.stringify({
     length: lengthOf(output),
     textLength: output.text?.length,
-    total: joined.total,
+    total: joined?.total,
     steps: Object.keys(steps).length,
   }),
 );

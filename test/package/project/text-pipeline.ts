@@ -38,10 +38,6 @@ export const textPipeline = dag(
   ({ params, step }) => {
     const written = step(write, { sizeBytes: params.sizeBytes });
     const measured = step(measure, { text: written.text }, { when: isTrue(written.big) });
-    // @ts-expect-error a text is no number
-    step(write, { sizeBytes: written.text }, { id: 'wrong-type' });
-    // @ts-expect-error a task has no such output
-    step(measure, { text: written.words }, { id: 'wrong-field', when: isTrue(written.big) });
     return { length: measured.length, text: written.text };
   },
 );
@@ -71,6 +67,15 @@ export const thousandSteps = dag({ name: 'thousand-steps', params: z.object({}) 
   });
   return step(sum, { parts: columns });
 });
+
+/** Never called: what matters is that the compiler refuses it. */
+export const miswired = () =>
+  dag({ name: 'miswired', params: z.object({ words: z.string() }) }, ({ params, step }) => {
+    // @ts-expect-error a text is no number
+    const written = step(write, { sizeBytes: params.words });
+    // @ts-expect-error a task has no such output
+    step(measure, { text: written.words });
+  });
 
 /** What a run gives is known to the compiler. */
 export const lengthOf = (output: DagOutputOf<typeof textPipeline>): number | null => output.length;
