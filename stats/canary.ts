@@ -22,10 +22,6 @@ export function latency(bounds: { percentile: number; maxMs?: number; maxIncreas
   return { kind: 'latency', ...bounds };
 }
 
-/** Whether a rule can be judged without a champion. */
-export const isAbsolute = (rule: CanaryRule): boolean =>
-  rule.kind === 'errorRate' ? rule.max !== undefined : rule.maxMs !== undefined;
-
 export interface CanaryEvidence {
   readonly rules: readonly CanaryRule[];
   /** Fewer requests to the challenger than this never pass. */

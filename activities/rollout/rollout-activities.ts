@@ -7,7 +7,7 @@ import { report } from '../engine/signs-of-life.js';
 import { awaitReady, launchVersion, probeVersion, type Pulse } from './bring-up.js';
 import { measureBaseline, mirrorAliases, retireVersion } from './forward.js';
 import { moveForRollout, takeOffChallenger } from './move.js';
-import { observeTrial, type ObserverMemory } from './observe.js';
+import { observeTrial, type ObserverContext, type ObserverMemory } from './observe.js';
 import { concludeRollout, planRollout } from './outcome-from-endpoint.js';
 import type { RequestActivities, RolloutActivities } from './protocol.js';
 import { readRolloutRequest } from './read-request.js';
@@ -51,7 +51,7 @@ function pulse(): Pulse {
   return { signal: context.cancellationSignal, beat: (details) => report(context, details) };
 }
 
-function observer(): Parameters<typeof observeTrial>[2] {
+function observer(): ObserverContext {
   const context = Context.current();
   return {
     signal: context.cancellationSignal,

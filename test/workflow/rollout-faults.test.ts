@@ -29,7 +29,8 @@ const slow = quick({ pauseMs: 60_000, leaseMs: 3_000, deadlineMs: 60_000 });
 const onTrial = async (key?: string): Promise<Asked> => {
   const asked = await request(stage, { version: 2, rollout: slow }, key);
   await until(stage, ({ operation }) => operation?.weightPercent === 10);
-  await expect.poll(() => stage.serving.memoryRouters[0]?.shares(stage.model).challenger).toBe(10);
+  const shares = () => stage.serving.memoryRouters.map((each) => each.shares(stage.model).challenger);
+  await expect.poll(shares, { timeout: 20_000 }).toEqual([10, 10]);
   return asked;
 };
 const router = (index: number) => {
@@ -191,6 +192,7 @@ describe('the run that asked', () => {
     const outcome = await outcomeOf(asked);
     expect(outcome).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect(outcome.reason).toContain('left alone');
+    expect(await kindsOf(stage)).toEqual(['promote', 'trial', 'weight', 'abort']);
     await expectAtRest(stage);
   });
 
