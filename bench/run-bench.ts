@@ -1,0 +1,35 @@
+// Runs one bench in a folder of its own, and undoes all that it set up, whether or not it came to its end.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Skipped, type Bench, type BenchResult, type Report } from './report.js';
+
+const nothing: Report = { aimed: [], figures: [], notes: [] };
+
+/** Never throws: what went wrong stands in the result. */
+export async function runBench(
+  bench: Bench,
+  { quick, say }: { readonly quick: boolean; readonly say: (line: string) => void },
+): Promise<BenchResult> {
+  const { name, title } = bench;
+  const startedAtMs = performance.now();
+  const folder = await mkdtemp(join(tmpdir(), 'pawl-bench-'));
+  const undone: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })];
+  let outcome: Report & Pick<BenchResult, 'skipped' | 'failed'>;
+  try {
+    const context = { quick, folder, say, onEnd: (undo: () => unknown) => void undone.push(undo) };
+    outcome = await bench.run(context);
+  } catch (error) {
+    if (error instanceof Skipped) outcome = { ...nothing, skipped: error.message };
+    else outcome = { ...nothing, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+  for (const undo of undone.reverse()) {
+    try {
+      await undo();
+    } catch (error) {
+      say(`${name}: not all could be undone: ${String(error)}`);
+    }
+  }
+  return { name, title, durationMs: performance.now() - startedAtMs, ...outcome };
+}
