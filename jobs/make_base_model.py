@@ -1,7 +1,7 @@
 """Builds a small causal language model on the spot, untrained, where no hub is at hand.
 
 `python make_base_model.py OUTPUT TEXT_FILE... [--vocabulary 2048] [--hidden 128] [--layers 4] [--context 256]
-[--architecture llama] [--seed 0]`
+[--architecture llama] [--spread 0.02] [--seed 0]`
 A byte-level BPE tokenizer is learnt from the texts, so every text can be written in it. The chat template writes the
 messages one behind the other: a chat of one message and the plain text are the same prompt.
 `llama` knows where a token stands by rotation, so a prompt beyond its context still gets an answer; `gpt2` has learnt a vector
@@ -35,6 +35,7 @@ def make_base_model(
     layers: int = 4,
     context: int = 256,
     architecture: str = "llama",
+    spread: float = 0.02,
     seed: int = 0,
 ) -> int:
     """Writes the model's folder, the same for the same texts and settings; answers the number of parameters."""
@@ -53,7 +54,7 @@ def make_base_model(
     )
     wrapped.chat_template = _CHAT_TEMPLATE
     torch.manual_seed(seed)
-    sizes = {"vocabulary": len(wrapped), "hidden": hidden, "layers": layers, "context": context}
+    sizes = {"vocabulary": len(wrapped), "hidden": hidden, "layers": layers, "context": context, "spread": spread}
     model = _llama(wrapped.eos_token_id, **sizes) if architecture == "llama" else _gpt2(wrapped.eos_token_id, **sizes)
     output.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(output)
@@ -61,7 +62,7 @@ def make_base_model(
     return sum(value.numel() for value in model.parameters())
 
 
-def _llama(end: int, *, vocabulary: int, hidden: int, layers: int, context: int) -> LlamaForCausalLM:
+def _llama(end: int, *, vocabulary: int, hidden: int, layers: int, context: int, spread: float) -> LlamaForCausalLM:
     heads = max(1, hidden // 32)
     config = LlamaConfig(
         vocab_size=vocabulary,
@@ -71,6 +72,7 @@ def _llama(end: int, *, vocabulary: int, hidden: int, layers: int, context: int)
         num_attention_heads=heads,
         num_key_value_heads=heads,
         max_position_embeddings=context,
+        initializer_range=spread,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=end,
@@ -79,18 +81,27 @@ def _llama(end: int, *, vocabulary: int, hidden: int, layers: int, context: int)
     return LlamaForCausalLM(config)
 
 
-def _gpt2(end: int, *, vocabulary: int, hidden: int, layers: int, context: int) -> GPT2LMHeadModel:
+def _gpt2(end: int, *, vocabulary: int, hidden: int, layers: int, context: int, spread: float) -> GPT2LMHeadModel:
     config = GPT2Config(
         vocab_size=vocabulary,
         n_positions=context,
         n_embd=hidden,
         n_layer=layers,
         n_head=max(1, hidden // 32),
+        initializer_range=spread,
+        # A model of this size has nothing to forget.
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,
     )
-    return GPT2LMHeadModel(config)
+    model = GPT2LMHeadModel(config)
+    with torch.no_grad():
+        # What stands there is to count for more than where it stands.
+        model.transformer.wpe.weight.mul_(0.1)
+    return model
 
 
 def _lines(texts: list[Path]) -> Iterator[str]:
@@ -106,6 +117,7 @@ def main() -> None:
     for name, default in {"vocabulary": 2048, "hidden": 128, "layers": 4, "context": 256, "seed": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="llama")
+    parser.add_argument("--spread", type=float, default=0.02, help="standard deviation of the first weights")
     options = vars(parser.parse_args())
     parameters = make_base_model(options.pop("output"), options.pop("texts"), **options)
     print(f"{parameters} parameters")
