@@ -66,9 +66,13 @@ class Bell {
 async function listen(client: PawlClient, workflowId: string, bell: Bell, signal: AbortSignal): Promise<void> {
   const { connection, workflowService, options } = client.temporal;
   let nextPageToken: Uint8Array | undefined;
+  // The SDK leaves a listener on each signal that it is given, so each poll has one of its own.
+  let poll = new AbortController();
+  signal.addEventListener('abort', () => poll.abort(), { once: true });
   while (!signal.aborted) {
+    poll = new AbortController();
     try {
-      const answer = await connection.withAbortSignal(signal, () =>
+      const answer = await connection.withAbortSignal(poll.signal, () =>
         connection.withDeadline(Date.now() + longPollMs, () =>
           workflowService.getWorkflowExecutionHistory({
             namespace: options.namespace,

@@ -34,7 +34,8 @@ export async function processStart(pid: number): Promise<string | undefined> {
 export async function lockHolder(root: string): Promise<number | undefined> {
   try {
     const [pid = '', start] = (await readFile(holderPath(root), 'utf8')).split('\n');
-    return start !== '' && (await processStart(Number(pid))) === start ? Number(pid) : undefined;
+    // It is emptied when the folder is given back.
+    return start && (await processStart(Number(pid))) === start ? Number(pid) : undefined;
   } catch {
     return undefined;
   }
