@@ -54,7 +54,11 @@ describe('a window', () => {
     traffic.record(500, 1, false);
     expect(traffic.window(5_000, 2_000, 0).requests).toBe(0);
     traffic.record(910_500, 1, true);
-    expect(traffic.window(910_600, 900_000, 0)).toMatchObject({ requests: 1, errors: 1 });
+    const window = traffic.window(910_600, 900_000, 0);
+    expect(window).toMatchObject({ requests: 1, errors: 1 });
+    expect(window.latency.counts.reduce((sum, count) => sum + count, 0)).toBe(1);
+    // The second that lies one round after it had no request.
+    expect(traffic.window(1_820_900, 5_000, 0)).toMatchObject({ requests: 0, errors: 0 });
   });
 
   test('is covered only since the process started', () => {
