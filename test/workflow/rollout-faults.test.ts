@@ -26,11 +26,11 @@ beforeEach(async () => {
 afterEach(() => stage.close());
 
 const slow = quick({ pauseMs: 60_000, leaseMs: 3_000, deadlineMs: 60_000 });
+const challengerShares = () => stage.serving.memoryRouters.map((each) => each.shares(stage.model).challenger);
 const onTrial = async (key?: string): Promise<Asked> => {
   const asked = await request(stage, { version: 2, rollout: slow }, key);
   await until(stage, ({ operation }) => operation?.weightPercent === 10);
-  const shares = () => stage.serving.memoryRouters.map((each) => each.shares(stage.model).challenger);
-  await expect.poll(shares, { timeout: 20_000 }).toEqual([10, 10]);
+  await expect.poll(challengerShares, { timeout: 20_000 }).toEqual([10, 10]);
   return asked;
 };
 const router = (index: number) => {
@@ -60,9 +60,7 @@ describe('the endpoint', () => {
     const outcome = await outcomeOf(asked);
     expect(outcome).toMatchObject({ outcome: 'rolled-back' });
     expect(outcome.reason).toContain('pawl reconcile');
-    await expect
-      .poll(() => stage.serving.memoryRouters.map((each) => each.shares(stage.model).challenger), { timeout: 5_000 })
-      .toEqual([0, 0]);
+    await expect.poll(challengerShares, { timeout: 5_000 }).toEqual([0, 0]);
     await stage.client.workflow.getHandle(rolloutId(stage)).terminate('the end of the test');
   });
 
@@ -136,8 +134,9 @@ describe('the lease', () => {
 describe('a commit', () => {
   test('wants every router to answer', async () => {
     healthy(stage, 2);
-    const asked = await request(stage, { version: 2, rollout: quick({ weights: [100], leaseMs: 60_000 }) });
-    await until(stage, ({ operation }) => operation?.weightPercent === 100);
+    const rollout = quick({ weights: [100], pauseMs: 3_000, leaseMs: 60_000 });
+    const asked = await request(stage, { version: 2, rollout });
+    await expect.poll(challengerShares, { timeout: 20_000 }).toEqual([100, 100]);
     router(1).away = true;
     await until(stage, ({ operation }) => operation?.phase === 'committing');
     await new Promise((resolve) => setTimeout(resolve, 1_000));
