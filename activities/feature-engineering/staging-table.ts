@@ -31,8 +31,10 @@ export class StagingTable {
   /** `folder` exists and is empty. */
   static async open(folder: string, deduplication: Deduplication): Promise<StagingTable> {
     const instance = await DuckDBInstance.create(`${folder}/rows.duckdb`, {
-      memory_limit: '400MB',
-      threads: '2',
+      // What DuckDB holds beside its buffers, the appenders' rows among it, is as much again.
+      memory_limit: '192MB',
+      threads: '1',
+      allocator_flush_threshold: '16MB',
       temp_directory: `${folder}/spill`,
     });
     const connection = await instance.connect();
