@@ -78,6 +78,7 @@ async function admitElsewhere(request: AdmitRequest, first: Cause): Promise<Admi
   );
   const elsewhere = proxyActivities<EngineActivities>({
     startToCloseTimeout: '1 minute',
+    heartbeatTimeout: '10 seconds',
     scheduleToCloseTimeout: waitMs,
     retry: { initialInterval: '1 second', maximumInterval: '15 seconds' },
     summary: `admit ${request.name}`,

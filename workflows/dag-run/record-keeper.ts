@@ -14,6 +14,7 @@ const [interimDeadlineMs, lastDeadlineMs] = [60_000, 10 * 60_000];
 const writer = (deadlineMs: number) =>
   proxyActivities<EngineActivities>({
     startToCloseTimeout: '30 seconds',
+    heartbeatTimeout: '10 seconds',
     scheduleToCloseTimeout: deadlineMs,
     retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
     summary: 'run record',
