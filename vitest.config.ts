@@ -19,8 +19,16 @@ export default defineConfig({
       { test: { ...withServers, name: 'contract', include: ['test/contract/**/*.test.ts'] } },
       { test: { ...withServers, name: 'workflow', include: ['test/{workflow,replay}/**/*.test.ts'] } },
       {
-        test: { ...withServers, name: 'integration', testTimeout: 300_000, include: ['test/integration/**/*.test.ts'] },
+        test: {
+          ...withServers,
+          name: 'integration',
+          testTimeout: 300_000,
+          include: ['test/integration/**/*.test.ts'],
+          exclude: ['test/integration/demo.test.ts'],
+        },
       },
+      // Five minutes of two cores, and it brings servers of its own: alone.
+      { test: { ...shared, name: 'demo', testTimeout: 900_000, include: ['test/integration/demo.test.ts'] } },
       { test: { ...withServers, name: 'package', testTimeout: 300_000, include: ['test/package/**/*.test.ts'] } },
       { test: { ...withServers, name: 'chaos', testTimeout: 300_000, include: ['test/chaos/**/*.test.ts'] } },
     ],
