@@ -26,6 +26,7 @@ export interface GatewayBenchWorld {
   readonly championUrl: string;
   readonly challengerUrl: string;
   readonly gatewayUrl: string;
+  readonly gatewayPid: number;
   /** Of all requests that the gateway has counted; throws where one of them failed. */
   challengerShare(): Promise<number>;
 }
@@ -89,6 +90,7 @@ export async function openGatewayWorld(context: BenchContext): Promise<GatewayBe
     championUrl,
     challengerUrl,
     gatewayUrl,
+    gatewayPid: gateway.pid,
     async challengerShare() {
       const counts = await Promise.all(
         [champion, challenger].map((version) => router.measure({ model, version, windowMs: 900_000 })),

@@ -8,12 +8,12 @@ import { freePort } from '../deploy/embedded/ports.js';
 import { challengerPercent, type GatewayBenchWorld } from './gateway-world.js';
 import type { BenchContext } from './report.js';
 
-/** Answers its address once it passes requests on. */
+/** Answers once it passes requests on. */
 export async function startHaproxy(
   context: BenchContext,
   program: string,
   { championUrl, challengerUrl }: GatewayBenchWorld,
-): Promise<string> {
+): Promise<{ readonly url: string; readonly pid: number }> {
   const port = await freePort();
   const file = join(context.folder, 'haproxy.cfg');
   await writeFile(
@@ -43,7 +43,7 @@ backend versions
     if (child.ended() !== undefined) throw new Error(`HAProxy ended before it listened: ${await child.tail()}`);
     await sleep(20);
   }
-  return url;
+  return { url, pid: child.pid };
 }
 
 const answers = async (url: string): Promise<boolean> => {

@@ -25,6 +25,10 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+// The AWS SDK would print its calendar for old Node versions, and the workers' log would stand among the lines of `--json`.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+process.env['PAWL_TEST_LOG_LEVEL'] ??= 'error';
+
 const { json, quick } = values;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const machine = describeMachine();

@@ -16,6 +16,20 @@ export async function runBench(
   const startedAtMs = performance.now();
   const folder = await mkdtemp(join(tmpdir(), 'pawl-bench-'));
   const undone: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })];
+  const undoAll = async (): Promise<void> => {
+    for (let undo = undone.pop(); undo !== undefined; undo = undone.pop()) {
+      try {
+        await undo();
+      } catch (error) {
+        say(`not all could be undone: ${String(error)}`);
+      }
+    }
+  };
+  const interrupt = (): void => {
+    say('ends what it started');
+    void undoAll().then(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   let outcome: Report & Pick<BenchResult, 'skipped' | 'failed'>;
   try {
     const context = { quick, folder, say, onEnd: (undo: () => unknown) => void undone.push(undo) };
@@ -24,12 +38,7 @@ export async function runBench(
     if (error instanceof Skipped) outcome = { ...nothing, skipped: error.message };
     else outcome = { ...nothing, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
-  for (const undo of undone.reverse()) {
-    try {
-      await undo();
-    } catch (error) {
-      say(`${name}: not all could be undone: ${String(error)}`);
-    }
-  }
+  await undoAll();
+  process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   return { name, title, durationMs: performance.now() - startedAtMs, ...outcome };
 }

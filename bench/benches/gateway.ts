@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { programsOnPath } from '../../deploy/embedded/path-search.js';
 import { challengerPercent, openGatewayWorld } from '../gateway-world.js';
 import { startHaproxy } from '../haproxy.js';
+import { cpuMsOf } from '../process-cpu.js';
 import { atLeast, atMost, figure, Skipped, type Bench, type BenchContext, type Figure } from '../report.js';
 import { differenceOf, spreadOf } from '../statistics.js';
 import { takeTurns } from '../take-turns.js';
@@ -26,6 +27,8 @@ interface Seen {
   readonly p50Ms: number[];
   readonly p99Ms: number[];
   readonly perSecond: number[];
+  /** Of the proxy alone; none for a direct call. */
+  readonly cpuUs: number[];
 }
 
 /** Where Debian puts servers, which is not on every user's PATH. */
@@ -45,16 +48,15 @@ async function sidesOf(context: BenchContext) {
   const world = await openGatewayWorld(context);
   const haproxy = await find('haproxy');
   if (haproxy === undefined) context.say('haproxy is not installed, so it is left out: apt-get install haproxy');
-  const urls: Record<string, string> = { direct: world.championUrl, pawl: world.gatewayUrl };
-  if (haproxy !== undefined) urls['haproxy'] = await startHaproxy(context, haproxy, world);
-  return { urls, world };
+  const sides: Record<string, { readonly url: string; readonly pid?: number }> = {
+    direct: { url: world.championUrl },
+    pawl: { url: world.gatewayUrl, pid: world.gatewayPid },
+  };
+  if (haproxy !== undefined) sides['haproxy'] = await startHaproxy(context, haproxy, world);
+  return { sides, world };
 }
 
-const millisecondsOf = ({ p50Us, p99Us, requests, durationUs }: z.output<typeof told>) => ({
-  p50Ms: p50Us / 1000,
-  p99Ms: p99Us / 1000,
-  perSecond: requests / (durationUs / 1e6),
-});
+const emptySeen = (): Seen => ({ p50Ms: [], p99Ms: [], perSecond: [], cpuUs: [] });
 
 export const gateway: Bench = {
   name: 'gateway',
@@ -62,33 +64,40 @@ export const gateway: Bench = {
   async run(context) {
     const wrk = await find('wrk');
     if (wrk === undefined) throw new Skipped('wrk is not installed: apt-get install wrk');
-    const { urls, world } = await sidesOf(context);
+    const { sides, world } = await sidesOf(context);
     const [rounds, seconds] = context.quick ? [2, 1] : [7, 5];
-    const seen = new Map(Object.keys(urls).map((side) => [side, { p50Ms: [], p99Ms: [], perSecond: [] } as Seen]));
+    const seen = new Map(Object.keys(sides).map((side) => [side, emptySeen()]));
     // Compiled code, warm connections.
-    for (const url of Object.values(urls)) await load(wrk, url, context.quick ? 1 : 3);
+    for (const { url } of Object.values(sides)) await load(wrk, url, context.quick ? 1 : 3);
     await takeTurns(
       Object.fromEntries(
-        Object.entries(urls).map(([side, url]) => [
+        Object.entries(sides).map(([side, { url, pid }]) => [
           side,
           async (): Promise<number> => {
-            const { p50Ms, p99Ms, perSecond } = millisecondsOf(await load(wrk, url, seconds));
+            const cpuBefore = pid === undefined ? undefined : cpuMsOf(pid);
+            const { p50Us, p99Us, requests, durationUs } = await load(wrk, url, seconds);
             const kept = seen.get(side);
-            kept?.p50Ms.push(p50Ms);
-            kept?.p99Ms.push(p99Ms);
-            kept?.perSecond.push(perSecond);
-            return p50Ms;
+            kept?.p50Ms.push(p50Us / 1000);
+            kept?.p99Ms.push(p99Us / 1000);
+            kept?.perSecond.push(requests / (durationUs / 1e6));
+            const cpuAfter = pid === undefined ? undefined : cpuMsOf(pid);
+            if (cpuBefore !== undefined && cpuAfter !== undefined)
+              kept?.cpuUs.push(((cpuAfter - cpuBefore) * 1000) / requests);
+            return p50Us;
           },
         ]),
       ),
       { rounds },
     );
     const share = await world.challengerShare();
-    const of = (side: string): Seen => seen.get(side) ?? { p50Ms: [], p99Ms: [], perSecond: [] };
+    const of = (side: string): Seen => seen.get(side) ?? emptySeen();
     const names: Readonly<Record<string, string>> = { direct: 'direct', pawl: 'gateway', haproxy: 'HAProxy' };
     const figuresOf = (side: string): Figure[] => [
       figure(`${names[side] ?? side}, p50`, 'ms', spreadOf(of(side).p50Ms)),
       figure(`${names[side] ?? side}, p99`, 'ms', spreadOf(of(side).p99Ms)),
+      ...(of(side).cpuUs.length === 0
+        ? []
+        : [figure(`${names[side] ?? side}, CPU`, 'µs a request', spreadOf(of(side).cpuUs))]),
       ...(side === 'pawl' ? [] : [figure(`${names[side] ?? side}`, 'requests/s', spreadOf(of(side).perSecond))]),
     ];
     const added = (side: string): Figure =>
@@ -102,12 +111,12 @@ export const gateway: Bench = {
         atMost(0.35, added('pawl')),
         atLeast(7_000, figure('gateway', 'requests/s', spreadOf(of('pawl').perSecond))),
       ],
-      figures: [...('haproxy' in urls ? [added('haproxy')] : []), ...Object.keys(urls).flatMap(figuresOf)],
+      figures: [...('haproxy' in sides ? [added('haproxy')] : []), ...Object.keys(sides).flatMap(figuresOf)],
       notes: [
         'wrk, the servers and what stands before them share this machine; the same POST of JSON on all ways, in turns',
         `${challengerPercent} % to a second server on both proxies; the gateway finds the model in the body, takes its name out, holds the lease and counts every request: ${(share * 100).toFixed(1)} % went to the challenger, none failed`,
         'HAProxy with one thread, as the gateway has one' +
-          ('haproxy' in urls ? '' : '; left out here: haproxy is not installed'),
+          ('haproxy' in sides ? '' : '; left out here: haproxy is not installed'),
       ],
     };
   },

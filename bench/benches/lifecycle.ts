@@ -38,6 +38,8 @@ const systemsWith = (objects: ObjectStore): Systems =>
 interface Side {
   readonly type: string;
   readonly taskQueue: string;
+  /** Of the process, workers and client, for each single run, warm-ups too. */
+  readonly cpuMs: number[];
 }
 
 interface Workers {
@@ -85,8 +87,8 @@ async function openWorkers(context: BenchContext): Promise<Workers> {
   });
   return {
     client: new Client({ connection, dataConverter: { externalStorage: storage } }),
-    pawl: { type: sevenSteps.name, taskQueue: 'pawl' },
-    byHand: { type: 'sevenStepsByHand', taskQueue: 'by-hand' },
+    pawl: { type: sevenSteps.name, taskQueue: 'pawl', cpuMs: [] },
+    byHand: { type: 'sevenStepsByHand', taskQueue: 'by-hand', cpuMs: [] },
   };
 }
 
@@ -124,11 +126,14 @@ export const lifecycle: Bench = {
       { pawl: timeRuns(client, pawl, atOnce), byHand: timeRuns(client, byHand, atOnce) },
       { rounds: crowds, warmUps: 1 },
     );
+    const cpuOf = ({ cpuMs }: Side) => spreadOf(cpuMs.slice(warmUps));
     return {
       aimed: [atMost(1.1, figure('one run, Pawl to by hand', '×', ratioOf(one.pawl, one.byHand)))],
       figures: [
         figure('one run, Pawl', 'ms', spreadOf(one.pawl)),
         figure('one run, by hand', 'ms', spreadOf(one.byHand)),
+        figure('one run, CPU of worker and client, Pawl', 'ms', cpuOf(pawl)),
+        figure('one run, CPU of worker and client, by hand', 'ms', cpuOf(byHand)),
         figure(`${atOnce} runs at once, Pawl to by hand`, '×', ratioOf(crowd.pawl, crowd.byHand)),
         figure(`${atOnce} runs at once, Pawl`, 'ms', spreadOf(crowd.pawl)),
         figure(`${atOnce} runs at once, by hand`, 'ms', spreadOf(crowd.byHand)),

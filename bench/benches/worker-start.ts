@@ -8,6 +8,7 @@ import { Connection } from '@temporalio/client';
 import { startGuardedProcess } from '../../deploy/embedded/child-process.js';
 import { taskQueueOf } from '../../workers/create-worker.js';
 import { compiled } from '../compiled.js';
+import { cpuMsOf } from '../process-cpu.js';
 import { atMost, figure, type Bench } from '../report.js';
 import { awsVariables, openBucket, openS3, openTemporal } from '../servers.js';
 import { ratioOf, spreadOf } from '../statistics.js';
@@ -38,8 +39,10 @@ export const workerStart: Bench = {
       });
       return (pollers ?? []).length > 0;
     };
+    const cpu = { pawl: [] as number[], bare: [] as number[] };
     const timeStart =
-      (programOf: (environment: string) => { command: string; args: string[] }) => async (): Promise<number> => {
+      (side: keyof typeof cpu, programOf: (environment: string) => { command: string; args: string[] }) =>
+      async (): Promise<number> => {
         const environment = `b${randomUUID().slice(0, 8)}`;
         const startedAtMs = performance.now();
         const child = await startGuardedProcess({
@@ -58,15 +61,17 @@ export const workerStart: Bench = {
             if (performance.now() - startedAtMs > patienceMs) throw new Error('a worker did not poll within a minute');
             await sleep(lookEveryMs);
           }
-          return performance.now() - startedAtMs;
+          const tookMs = performance.now() - startedAtMs;
+          cpu[side].push(cpuMsOf(child.pid) ?? NaN);
+          return tookMs;
         } finally {
           await child.stop();
         }
       };
     const turns = await takeTurns(
       {
-        pawl: timeStart(() => command('workers/main', [project])),
-        bare: timeStart((environment) =>
+        pawl: timeStart('pawl', () => command('workers/main', [project])),
+        bare: timeStart('bare', (environment) =>
           command('bench/programs/bare-worker', [workflowBundle, taskQueueOf(environment)]),
         ),
       },
@@ -77,6 +82,8 @@ export const workerStart: Bench = {
       figures: [
         figure('bare Temporal worker', 'ms', spreadOf(turns.bare)),
         figure('Pawl to bare', '×', ratioOf(turns.pawl, turns.bare)),
+        figure('Pawl, CPU until then', 'ms', spreadOf(cpu.pawl)),
+        figure('bare Temporal worker, CPU until then', 'ms', spreadOf(cpu.bare)),
       ],
       notes: [
         `compiled as the package is, prebuilt bundle; the server is asked for pollers every ${lookEveryMs} ms`,
