@@ -65,14 +65,14 @@ function showVerdict({ screen }: World, record: RunRecord): void {
   const number = (value: number | null): string => (value === null ? '' : String(Number(value.toFixed(3))));
   const colours = { pass: green, fail: red, missing: red, 'not-applicable': dim };
   screen.table(
-    ['gate', 'result', 'value', 'champion', 'bound', 'samples'],
+    ['gate', 'value', 'champion', 'bound', 'samples', 'rule'],
     judged.data.rules.map(({ rule, result, value, baseline, bound, samples }) => [
-      rule,
       colours[result](result),
       number(value),
       number(baseline),
       number(bound),
       number(samples),
+      rule,
     ]),
   );
   if (!judged.data.passed) screen.paragraph(judged.data.summary);
@@ -105,7 +105,7 @@ export async function baseline(world: World, base: string): Promise<void> {
   await runLifecycle(world, {
     id: 'baseline',
     reason: 'a first version',
-    overrides: { train: { base, recipe: { epochs: 0.5 } } },
+    overrides: { train: { base, recipe: { epochs: 0.75 } } },
     expected: 'promoted',
   });
   world.startTraffic();
@@ -191,7 +191,7 @@ export async function shortContext(world: World): Promise<void> {
   );
 }
 
-export const shortContextRecipe = { learningRate: 2e-3, epochs: 2 };
+export const shortContextRecipe = { learningRate: 3e-3, epochs: 1.5 };
 
 /** When the endpoint object said that the challenger gets nothing more. */
 async function takenOffAt({ systems }: World, { version, startedAt }: RolloutOutcome): Promise<number> {

@@ -35,7 +35,18 @@ export async function buildBaseModel(
   const texts = join(folder, `${name}.txt`);
   await mkdir(folder, { recursive: true });
   await writeFile(texts, sections.map(({ text }) => text).join('\n'));
-  const size = ['--vocabulary', '4096', '--hidden', '128', '--layers', '2', '--context', String(context)];
+  const size = [
+    '--vocabulary',
+    '4096',
+    '--hidden',
+    '128',
+    '--layers',
+    '2',
+    '--spread',
+    '0.088',
+    '--context',
+    String(context),
+  ];
   const program = await startGuardedProcess({
     command: python,
     args: [packageFile('jobs/make_base_model.py'), output, texts, '--architecture', architecture, ...size],

@@ -2,7 +2,7 @@
 // packages, so every checkout of one commit finds the same documents.
 
 import { readdir, readFile } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { packageFile } from '../../deploy/embedded/package-file.js';
 
@@ -22,7 +22,6 @@ export interface DocumentOptions {
 }
 
 const lockFile = z.object({ packages: z.record(z.string(), z.object({ optional: z.boolean().default(false) })) });
-const documentPath = /^(readme\.md|docs?\/.*\.md)$/i;
 
 /** In the order of the packages' names. */
 export async function readSections({ packages, maxWords }: DocumentOptions): Promise<readonly Section[]> {
@@ -53,11 +52,21 @@ export async function readSections({ packages, maxWords }: DocumentOptions): Pro
 
 const byName = (left: { name: string }, right: { name: string }): number => (left.name < right.name ? -1 : 1);
 
+/** Of a package's README, and of what lies below docs/. */
 async function readDocuments(name: string): Promise<string> {
   const folder = packageFile(join('node_modules', name));
-  const entries = await readdir(folder, { recursive: true }).catch(() => []);
-  const files = entries.map((path) => path.split(sep).join('/')).filter((path) => documentPath.test(path));
-  const texts = await Promise.all(files.sort().map((path) => readFile(join(folder, path), 'utf8')));
+  const top = (await readdir(folder).catch(() => [])).sort();
+  const paths = top.filter((entry) => entry.toLowerCase() === 'readme.md');
+  for (const docs of top.filter((entry) => /^docs?$/i.test(entry))) {
+    const entries = await readdir(join(folder, docs), { recursive: true }).catch(() => []);
+    paths.push(
+      ...entries
+        .filter((entry) => entry.endsWith('.md'))
+        .map((entry) => join(docs, entry))
+        .sort(),
+    );
+  }
+  const texts = await Promise.all(paths.map((path) => readFile(join(folder, path), 'utf8')));
   return texts.map(withoutLinks).join('\n\n');
 }
 

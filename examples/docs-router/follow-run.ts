@@ -54,7 +54,8 @@ function tellStep({ screen }: World, { id, status, startedAt, endedAt, reason }:
   const { green, red, dim } = screen.style;
   const took = duration(Date.parse(endedAt ?? '') - Date.parse(startedAt ?? ''));
   const mark = status === 'success' ? green('✓') : red('✗');
-  const why = status === 'success' || reason === null ? '' : `  ${reason}`;
+  const isTeardown = id === 'rollback' && status === 'success';
+  const why = isTeardown ? dim('  the teardown') : status === 'success' || reason === null ? '' : `  ${reason}`;
   screen.line(`${mark} ${id.padEnd(20)} ${dim(took.padStart(6))}${why}`);
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { keyOfHostKey, readClaim, type JobClaim } from '../../activities/remote-job/claim.js';
+import { jobClaimKey } from '../../systems/object-store/keys.js';
 import { localFolder } from '../../deploy/local/dev-file.js';
 import { root, type World } from './world.js';
 
@@ -57,7 +58,7 @@ const withoutWorkerMs = 3_000;
 /** Throws where the job that goes on is not the one that was there before. */
 export async function killAndReplaceWorker(world: World): Promise<TrainingJob> {
   const { screen, local, signal } = world;
-  const { bold, dim, yellow } = screen.style;
+  const { bold, yellow } = screen.style;
   const before = await runningJob(world);
   if (before === undefined) throw new Error('no training job runs, so there is nothing to kill the worker in');
   const victim = await local.killWorker();
@@ -69,14 +70,14 @@ export async function killAndReplaceWorker(world: World): Promise<TrainingJob> {
   const successor = await local.restartWorker();
   screen.line(`a new worker, process ${successor}, takes over`);
   const after = await runningJob(world);
+  const when = ['before', 'without a worker', 'with the new worker'];
   const rows = [before, alone, after].map((job, index) => [
-    ['before', 'without a worker', 'with the new worker'][index] ?? '',
+    when[index] ?? '',
     ...(job === undefined
       ? ['gone']
-      : [String(job.pid), String(job.epoch), String(job.claim.current?.submission), job.startedAt.slice(11, 19)]),
-    dim(job?.key.slice(0, 24) ?? ''),
+      : [job.pid, job.epoch, job.claim.current?.submission ?? '', job.startedAt.slice(11, 19)].map(String)),
   ]);
-  screen.table(['training job', 'process', 'epoch', 'submission', 'started (UTC)', 'key'], rows);
+  screen.table(['the training job', 'process', 'epoch', 'submission', 'started (UTC)'], rows);
   for (const job of [alone, after])
     if (
       job?.pid !== before.pid ||
@@ -87,6 +88,8 @@ export async function killAndReplaceWorker(world: World): Promise<TrainingJob> {
       throw new Error(
         'the training job did not go on as the same process: make its training longer, or see the worker’s log',
       );
-  screen.more([bold('the same job goes on: nothing was trained twice')]);
+  screen.more([
+    `${bold('The same job goes on')}, as its claim says: s3://${world.local.bucket}/${jobClaimKey(world.local.environment, before.key)}`,
+  ]);
   return before;
 }

@@ -130,7 +130,7 @@ export async function openWorld(
             model,
             sections,
             perSecond: 8,
-            maxRequests: 5_000,
+            maxRequests: 20_000,
           })),
         close: async () => {
           await traffic?.stop();
