@@ -135,8 +135,9 @@ async function lookAtChallenger(
 
 /** Renews router by router, and remembers when each last answered: one that cannot be reached loses the lease by itself. */
 class LeaseKeeper {
+  /** When each router last held the lease, or was first heard of. */
   private readonly heldAtMs = new Map<string, number>();
-  private readonly beganMs = performance.now();
+  private routersKnownAtMs = performance.now();
 
   constructor(
     private readonly systems: Systems,
@@ -147,6 +148,7 @@ class LeaseKeeper {
   async renew(): Promise<LeaseLost | Foreign | undefined> {
     try {
       const routers = await this.systems.serving.routers();
+      this.routersKnownAtMs = performance.now();
       const answers = await Promise.all(
         routers.map(async (router) => {
           const askedMs = performance.now();
@@ -157,7 +159,9 @@ class LeaseKeeper {
           } catch (error) {
             if (!(error instanceof SystemError)) throw error;
             this.context.warn(`router ${router.id} could not be asked for the lease`, error);
-            return this.isOverdue(router.id) ? { kind: 'lease-expired' as const, router: router.id } : undefined;
+            return this.isOver(this.lastHeldMs(router.id))
+              ? { kind: 'lease-expired' as const, router: router.id }
+              : undefined;
           }
         }),
       );
@@ -168,12 +172,21 @@ class LeaseKeeper {
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.context.warn('the routers are not known', error);
-      return this.isOverdue('') ? { kind: 'lease-expired', router: this.systems.serving.name } : undefined;
+      return this.isOver(this.routersKnownAtMs)
+        ? { kind: 'lease-expired', router: this.systems.serving.name }
+        : undefined;
     }
   }
 
-  private isOverdue(routerId: string): boolean {
-    const last = this.heldAtMs.get(routerId) ?? Math.max(this.beganMs, ...this.heldAtMs.values());
-    return performance.now() - last > this.request.leaseMs;
+  private lastHeldMs(routerId: string): number {
+    const known = this.heldAtMs.get(routerId);
+    if (known !== undefined) return known;
+    const nowMs = performance.now();
+    this.heldAtMs.set(routerId, nowMs);
+    return nowMs;
+  }
+
+  private isOver(heldAtMs: number): boolean {
+    return performance.now() - heldAtMs > this.request.leaseMs;
   }
 }
