@@ -1,7 +1,7 @@
 // Ids of what an operator writes to an endpoint: one for each command that was typed.
 
 import { newRunId } from './run-id.js';
-import { whoami } from './session.js';
+import { whoami } from './whoami.js';
 
 export interface OperatorAct {
   readonly operationId: string;

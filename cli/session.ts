@@ -1,10 +1,10 @@
 // What a command needs of the outside world, each thing made when it is first asked for: the project, its systems, Temporal.
 
-import { userInfo, hostname } from 'node:os';
 import type { PawlClient, Startable } from '../client/client.js';
 import type { Connection } from '@temporalio/client';
 import type { ConnectedClient, TemporalSettings } from '../client/connect.js';
 import { findLocal, findProjectRoot, adoptLocal, type FoundLocal } from '../deploy/local/find-local.js';
+import type { S3ObjectStore } from '../systems/object-store/s3.js';
 import type { Project } from '../workers/project.js';
 import type { DeploymentSettings } from '../workers/settings.js';
 import type { ComposedSystems } from '../workers/systems.js';
@@ -70,6 +70,15 @@ export class Session {
     return systems;
   });
 
+  /** Pawl's bucket alone, for what needs no other system. */
+  readonly objects = once(async (): Promise<S3ObjectStore> => {
+    const { bucket } = await this.settings();
+    const { S3ObjectStore } = await import('../systems/object-store/s3.js');
+    const objects = new S3ObjectStore({ bucket });
+    this.#closers.push(() => objects.close());
+    return objects;
+  });
+
   readonly temporal = once(async (): Promise<TemporalSettings> => {
     await this.local();
     const { temporalSettings } = await import('../client/connect.js');
@@ -77,13 +86,13 @@ export class Session {
   });
 
   readonly connected = once(async (): Promise<ConnectedClient> => {
-    const [temporal, systems] = await Promise.all([this.temporal(), this.systems()]);
+    const [temporal, objects] = await Promise.all([this.temporal(), this.objects()]);
     const [{ connectClient }, { externalStorage }] = await Promise.all([
       import('../client/connect.js'),
       import('../workers/external-storage.js'),
     ]);
     const connected = await this.#output.during(`connecting to Temporal at ${temporal.address}`, () =>
-      connectClient(temporal, externalStorage(systems.objects)),
+      connectClient(temporal, externalStorage(objects)),
     );
     this.#closers.push(() => connected.close());
     return connected;
@@ -122,17 +131,4 @@ export class Session {
   async close(): Promise<void> {
     for (const close of this.#closers.splice(0).reverse()) await close();
   }
-}
-
-/** Who acts, where nothing else is said. */
-export function whoami(): string {
-  const { PAWL_USER, USER } = process.env;
-  if (PAWL_USER !== undefined && PAWL_USER !== '') return PAWL_USER;
-  let name = USER ?? '';
-  try {
-    name = userInfo().username;
-  } catch {
-    // A container's user may have no name.
-  }
-  return `${name === '' ? 'someone' : name}@${hostname()}`;
 }

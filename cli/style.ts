@@ -40,6 +40,4 @@ export function fit(text: string, columns: number): string {
 }
 
 /** What terminals would take for commands, taken out of a text that others wrote. */
-export const printable = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
-  text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+export const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');

@@ -2,7 +2,8 @@
 
 import { basename } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import type { Local, LocalEvent } from '../../deploy/local/start-local.js';
+import type { LocalEvent } from '../../deploy/local/local-event.js';
+import type { Local } from '../../deploy/local/start-local.js';
 import { complete } from '../action.js';
 import { exitCodes } from '../exit-codes.js';
 import { clock } from '../format.js';
@@ -147,7 +148,7 @@ function describeEvent(event: LocalEvent, { errorStyle: style }: Output): string
   const time = style.dim(clock(new Date()));
   switch (event.kind) {
     case 'reloaded':
-      return `${time}  ${style.green('reloaded')}  ${[...(event.project?.dags ?? []), ...(event.project?.models ?? [])].join(', ')}`;
+      return `${time}  ${style.green('reloaded')}  ${[...event.project.dags, ...event.project.models].join(', ')}`;
     case 'not-reloaded':
       return `${time}  ${style.red('not reloaded')}  ${event.message} The worker before it goes on.`;
     case 'died':

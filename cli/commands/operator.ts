@@ -5,7 +5,7 @@ import { InvalidArgumentError } from 'commander';
 import type { OperatorMessage, RolloutView } from '../../activities/rollout/protocol.js';
 import { SystemError } from '../../dag/failures.js';
 import { complete } from '../action.js';
-import { whoami } from '../session.js';
+import { whoami } from '../whoami.js';
 
 interface Options {
   readonly version?: number;

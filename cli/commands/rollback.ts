@@ -1,11 +1,10 @@
 // `pawl rollback MODEL`: an earlier version becomes champion again.
 
 import type { Command } from 'commander';
-import { rolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
 import { complete } from '../action.js';
 import { exitCodes } from '../exit-codes.js';
 import { newRunId } from '../run-id.js';
-import { whoami } from '../session.js';
+import { whoami } from '../whoami.js';
 import { versionNumber } from './operator.js';
 
 interface Options {
@@ -32,7 +31,10 @@ export function rollbackCommand(program: Command): void {
       ['pawl rollback support-bot --to 41 --reason "…" --dry-run', 'what would be done'],
     ],
     async ({ args: [model = ''], options, output, session }) => {
-      const { rollback } = await import('../../activities/rollback.js');
+      const [{ rollback }, { rolloutOutcome }] = await Promise.all([
+        import('../../activities/rollback.js'),
+        import('../../activities/schemas/rollout-outcome.js'),
+      ]);
       const client = await session.client();
       const { to, reason, dryRun } = options;
       const params = { model, reason, ...(to !== undefined && { toVersion: to }), ...(dryRun === true && { dryRun }) };

@@ -8,7 +8,8 @@ import { exitCodes, tell } from '../exit-codes.js';
 import { colourOutcome, exitCodeOf } from '../outcome.js';
 import { runParams } from '../params.js';
 import { newRunId } from '../run-id.js';
-import { whoami, type Session } from '../session.js';
+import type { Session } from '../session.js';
+import { whoami } from '../whoami.js';
 
 interface Options {
   readonly param?: readonly string[];
@@ -73,7 +74,7 @@ export function runCommand(program: Command): void {
       if (url !== undefined) output.line(style.cyan(url));
       if (options.watch === true && !output.json) {
         const [{ RunReader }, { watchRun }] = await Promise.all([import('../read-run.js'), import('../watch-run.js')]);
-        await watchRun(new RunReader(client, (await session.systems()).objects), run.workflowId, output);
+        await watchRun(new RunReader(client, await session.objects()), run.workflowId, output);
       }
       try {
         const result = await output.during(`waiting for ${run.workflowId}`, () => client.result(run));

@@ -1,26 +1,14 @@
 // `pawl schedules`: what the models' files ask for, as Temporal Schedules.
 
 import type { Command } from 'commander';
-import { z } from 'zod';
 import type { ScheduleChange } from '../../client/compare-schedules.js';
-import type { WantedSchedule } from '../../client/schedules.js';
 import { complete } from '../action.js';
-import type { Project } from '../../workers/project.js';
 import type { Style } from '../style.js';
 import { table } from '../table.js';
 
 interface ApplyOptions {
   readonly dryRun?: boolean;
 }
-
-const scheduled = z.object({ schedule: z.object({ cron: z.string(), timezone: z.string() }).optional() });
-
-/** One for each model that has a schedule. */
-export const wantedSchedules = (models: Project['models']): WantedSchedule[] =>
-  [...models].flatMap(([name, settings]) => {
-    const { schedule } = scheduled.parse(settings);
-    return schedule === undefined ? [] : [{ name, dag: 'model-lifecycle', params: { model: name }, ...schedule }];
-  });
 
 export function schedulesCommand(program: Command): void {
   const schedules = program
@@ -53,7 +41,10 @@ export function schedulesCommand(program: Command): void {
     async ({ options, output, session }) => {
       const { models } = await session.project();
       const client = await session.client();
-      const { applySchedules } = await import('../../client/schedules.js');
+      const [{ applySchedules }, { wantedSchedules }] = await Promise.all([
+        import('../../client/schedules.js'),
+        import('../wanted-schedules.js'),
+      ]);
       const dryRun = options.dryRun === true;
       const changes = await output.during('comparing with Temporal', () =>
         applySchedules(client.temporal, client, wantedSchedules(models), { dryRun }),

@@ -19,10 +19,10 @@ export function watchCommand(program: Command): void {
       ['pawl watch k3f9 --json', 'where it stands now, for a script'],
     ],
     async ({ args: [reference], output, session }) => {
-      const [client, systems] = await Promise.all([session.client(), session.systems()]);
+      const [client, objects] = await Promise.all([session.client(), session.objects()]);
       const workflowId = await findRun(client, reference);
       const { RunReader } = await import('../read-run.js');
-      const reader = new RunReader(client, systems.objects);
+      const reader = new RunReader(client, objects);
       if (output.json) {
         output.answer(await reader.read(workflowId), []);
         return;

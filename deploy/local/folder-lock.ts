@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const staleMs = 5_000;
 
 /** When a process started, in the system's own words: tells it from a later one of the same id. `undefined`: there is none. */
-export async function processStart(pid: number): Promise<string | undefined> {
+async function processStart(pid: number): Promise<string | undefined> {
   if (!isAlive(pid)) return undefined;
   try {
     if (process.platform === 'linux') {

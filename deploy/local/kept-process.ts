@@ -35,6 +35,10 @@ export class KeptProcess<P extends GuardedProcess> {
     return this.#current;
   }
 
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
   /** Starts the first one, or one in place of the last. The old one is told to end only once the new one works, so a start that fails changes nothing. */
   replace(): Promise<P> {
     return this.#inTurn(async () => {
@@ -62,7 +66,8 @@ export class KeptProcess<P extends GuardedProcess> {
     await this.#queue;
     const last = this.#current;
     this.#current = undefined;
-    await Promise.all([last, ...this.#retiring].map((each) => each?.stop(this.#options.graceMs)));
+    const all = [...this.#retiring, ...(last === undefined ? [] : [last])];
+    await Promise.all(all.map((each) => each.stop(this.#options.graceMs)));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -10,14 +10,12 @@ import type { S3Access } from '../embedded/s3-server.js';
 import { readDevFile, writeDevFile, type LocalPorts } from './dev-file.js';
 import { endLocalJobs } from './end-jobs.js';
 import { lockFolder } from './folder-lock.js';
-import { startGatewayProcess } from './gateway-process.js';
-import { KeptProcess } from './kept-process.js';
 import { localVariables, withLocalVariables } from './local-environment.js';
+import type { LocalEvent } from './local-event.js';
+import { keptGateway, keptWorker } from './local-processes.js';
 import { createBucket, startServers } from './local-servers.js';
 import { choosePorts, keysOf } from './local-settings.js';
-import { freshLog } from './log-files.js';
-import { watchFiles } from './watch-files.js';
-import { startWorkerProcess } from './worker-process.js';
+import { reloadOnChange } from './reload-worker.js';
 
 export interface LocalOptions {
   /** The project's folder; what is kept from start to start lies in `.pawl` below it. */
@@ -37,13 +35,6 @@ export interface LocalOptions {
   /** Reload the worker when a file of the project changes; not unless set. */
   readonly watch?: boolean;
 }
-
-export type LocalEvent =
-  | { readonly kind: 'port-moved'; readonly message: string }
-  | { readonly kind: 'reloading' | 'reloaded'; readonly message: string; readonly project?: ProjectSummary }
-  /** The old worker goes on. */
-  | { readonly kind: 'not-reloaded'; readonly message: string }
-  | { readonly kind: 'died' | 'lost'; readonly message: string };
 
 export interface Local {
   readonly root: string;
@@ -68,8 +59,6 @@ export interface Local {
   /** Ends all of it, jobs and model servers included. Idempotent. */
   stop(onProgress?: (line: string) => void): Promise<void>;
 }
-
-const workerGraceMs = 10_000;
 
 /** Throws `Conflict` where `pawl dev` runs in the folder already, `InvalidInput` for files that do not load, `Unavailable`. */
 export async function startLocal(options: LocalOptions): Promise<Local> {
@@ -128,68 +117,22 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     if (s3 !== undefined) await createBucket(s3.access, bucket);
 
     onProgress('starting the gateway and the worker');
-    const gatewayLog = await freshLog(root, 'gateway');
-    const gateway = new KeptProcess({
-      graceMs: 5_000,
-      start: () =>
-        startGatewayProcess({
-          environment: childEnvironment(),
-          port: ports.gateway,
-          adminPort: ports.gatewayAdmin,
-          token: keys.routerToken,
-          logFile: gatewayLog,
-        }),
-      onDeath: (ending) => onEvent({ kind: 'died', message: `the gateway ended (${ending}) and is started anew` }),
-      onFailure: (error) => onEvent({ kind: 'lost', message: sentenceOf(error) }),
-    });
+    const gatewayPorts = { port: ports.gateway, adminPort: ports.gatewayAdmin };
+    const gateway = await keptGateway(
+      root,
+      { ...gatewayPorts, environment: childEnvironment(), token: keys.routerToken },
+      onEvent,
+    );
     stops.push(() => gateway.stop());
     // Last in, first out: the worker ends before the jobs, because its keeper would launch model servers anew.
     stops.push(() => endLocalJobs(root, settings, python.path));
-    const workerLog = await freshLog(root, 'worker');
-    const worker = new KeptProcess({
-      graceMs: workerGraceMs,
-      start: () =>
-        startWorkerProcess({
-          root,
-          files,
-          environment: childEnvironment(),
-          logFile: workerLog,
-          onLine: options.onWorkerLine,
-        }),
-      onDeath: (ending) => onEvent({ kind: 'died', message: `the worker ended (${ending}) and is started anew` }),
-      onFailure: (error) => onEvent({ kind: 'lost', message: `the worker does not start: ${sentenceOf(error)}` }),
-    });
-    stops.push(() => worker.stop());
-    const [, first] = await Promise.all([gateway.replace(), worker.replace()]);
-    let found = first.project;
-
-    const broken = Promise.race(
-      [temporal && temporal.ended, s3 && s3.ended, new Promise<string>(() => undefined)].filter(
-        (each) => each !== undefined,
-      ),
+    const worker = await keptWorker(
+      { root, files, environment: childEnvironment, onLine: options.onWorkerLine },
+      onEvent,
     );
-
-    if (options.watch === true) {
-      const reload = async (changed: readonly string[]): Promise<void> => {
-        const what = changed.slice(0, 3).join(', ') + (changed.length > 3 ? `, and ${changed.length - 3} more` : '');
-        onEvent({ kind: 'reloading', message: `${what} changed` });
-        try {
-          let next = await worker.replace();
-          if (await preparePython(next.project)) next = await worker.replace();
-          found = next.project;
-          onEvent({ kind: 'reloaded', message: 'the worker was reloaded', project: found });
-        } catch (error) {
-          onEvent({ kind: 'not-reloaded', message: sentenceOf(error) });
-        }
-      };
-      let reloads: Promise<void> = Promise.resolve();
-      const endWatching = await watchFiles(root, (changed) => {
-        reloads = reloads.then(() => reload(changed));
-      });
-      stops.push(async () => {
-        await endWatching();
-      });
-    }
+    stops.push(() => worker.stop());
+    const [, { project: found }] = await Promise.all([gateway.replace(), worker.replace()]);
+    if (options.watch === true) stops.push(await reloadOnChange({ root, worker, onEvent, prepare: preparePython }));
 
     const uiUrl = temporal?.uiUrl;
     await writeDevFile(root, {
@@ -222,7 +165,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       adminUrl,
       settings,
       get project() {
-        return found;
+        return worker.current?.project ?? found;
       },
       variables,
       get workerPid() {
@@ -230,7 +173,11 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       },
       killWorker: () => worker.kill(),
       restartWorker: async () => (await worker.replace()).pid,
-      broken,
+      broken: Promise.race([
+        ...(temporal ? [temporal.ended] : []),
+        ...(s3 ? [s3.ended] : []),
+        new Promise<string>(() => undefined),
+      ]),
       stop: () => (stopped ??= stopAll()),
     };
   } catch (error) {
@@ -238,5 +185,3 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     throw error;
   }
 }
-
-const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
