@@ -35,7 +35,7 @@ async function compile(): Promise<string> {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   await promisify(execFile)(process.execPath, [tsc, '-p', 'bench/tsconfig.programs.json'], { cwd: root }).catch(
     (error: Error & { stdout?: string }) => {
-      throw new Error(`the measured programs do not compile: ${error.stdout ?? error.message}`);
+      throw new Error(`the measured programs do not compile: ${error.stdout || error.message}`);
     },
   );
   await writeFile(join(outFolder, 'package.json'), '{"type":"module"}');

@@ -42,7 +42,13 @@ export async function openGatewayWorld(context: BenchContext): Promise<GatewayBe
     program: string,
     { args = [], env = {} }: { args?: readonly string[]; env?: Readonly<Record<string, string>> },
   ): Promise<GuardedProcess> => {
-    const child = await startGuardedProcess({ ...command(program, args), env: { ...process.env, ...env } });
+    const { command: node, args: line } = command(program, args);
+    const profile = program === 'gateway/main' ? profileArgs() : [];
+    const child = await startGuardedProcess({
+      command: node,
+      args: [...profile, ...line],
+      env: { ...process.env, ...env },
+    });
     context.onEnd(() => child.stop());
     return child;
   };
@@ -101,6 +107,12 @@ export async function openGatewayWorld(context: BenchContext): Promise<GatewayBe
     },
   };
 }
+
+/** With PAWL_BENCH_PROFILE set to a folder, the gateway leaves a CPU profile there: to be opened in a browser's tools. */
+const profileArgs = (): readonly string[] => {
+  const folder = process.env['PAWL_BENCH_PROFILE'];
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+};
 
 type Act = Parameters<typeof shiftWeight>[1];
 
