@@ -48,7 +48,7 @@ const programResult = measured.extend({ champion: measured.nullable().default(nu
  * The champion as it is when the step first asks, written down under the step's key: it may move while the step is tried
  * again, and every try has to compare with the same version.
  */
-export async function championOf(given: Input, { systems, step }: TaskContext): Promise<Champion | null> {
+async function championOf(given: Input, { systems, step }: TaskContext): Promise<Champion | null> {
   if (given.champion !== undefined) return given.champion;
   const { objects, environment, endpoints, registry } = systems;
   const key = fileKey(evaluationPrefix(environment, step.key), 'champion.json');

@@ -42,7 +42,7 @@ const output = z.object({
 });
 
 /** The same for every attempt: what runs, and where its artifact goes. */
-export async function trainingPlan(
+async function trainingPlan(
   { model, dataset, train }: z.output<typeof input>,
   objects: ObjectStore,
 ): Promise<RemoteJobPlan> {
@@ -60,7 +60,7 @@ export async function trainingPlan(
 const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
 /** Throws `InvalidOutput` for a job that left no artifact. */
-export function trainedArtifact({ result, outputs }: JobResult): z.input<typeof output> {
+function trainedArtifact({ result, outputs }: JobResult): z.input<typeof output> {
   return {
     artifact: outputs['artifact'] as z.input<typeof artifactRef>,
     curve: {

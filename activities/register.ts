@@ -44,8 +44,8 @@ export const register = task({
         ...(typeof champion === 'number' && { parentVersion: champion }),
       },
       metrics: { metrics: input.report.metrics, slices: input.report.slices } as Json,
-      verdict: input.verdict as Json,
-      serve: input.serve as Json,
+      verdict: input.verdict,
+      serve: input.serve,
       tags: input.tags,
       by: run.by ?? input.owner,
     });

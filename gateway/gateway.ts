@@ -46,12 +46,12 @@ export interface RunningGateway {
   close(graceMs?: number): Promise<void>;
 }
 
-export const defaultTimeouts: UpstreamTimeouts = {
+const defaultTimeouts: UpstreamTimeouts = {
   connectTimeoutMs: 2_000,
   headersTimeoutMs: 300_000,
   bodyTimeoutMs: 300_000,
 };
-export const defaultLimits: BodyLimits = { maxBodyBytes: 64 * 1024 ** 2, maxBufferedBytes: 1024 ** 2 };
+const defaultLimits: BodyLimits = { maxBodyBytes: 64 * 1024 ** 2, maxBufferedBytes: 1024 ** 2 };
 
 /** Starts a gateway; answers once it listens and has tried to read every endpoint. Throws where a port is taken. */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {

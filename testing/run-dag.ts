@@ -11,7 +11,7 @@ import type { RunOptions } from '../dag/run-options.js';
 import { stepKey } from '../dag/step-key.js';
 import type { Systems } from '../systems/systems.js';
 import { memorySystems } from './memory-systems.js';
-import { runTask, type RunnableTask } from './run-task.js';
+import { runTask } from './run-task.js';
 
 export interface RunDagOptions extends Pick<RunOptions, 'stopAfter' | 'reason' | 'by'> {
   /** New `memorySystems()` unless set. */
@@ -79,7 +79,7 @@ export async function runDag<D extends Dag>(
     if (task === undefined || task.kind === 'workflow')
       throw new SystemError('InvalidInput', `step ${step.id} is a workflow of Pawl's own: give it a stand-in`);
     const key = stepKey(runId, step.id);
-    return runTask(task as RunnableTask, input, { systems, run, step: { id: step.id, key } });
+    return runTask(task, input, { systems, run, step: { id: step.id, key } });
   };
   const perform = async (step: Step, input: Json): Promise<StepState> => {
     try {

@@ -10,7 +10,7 @@ import type { Systems } from '../systems/systems.js';
 import { memorySystems } from './memory-systems.js';
 
 /** A task that needs no Temporal server: every kind but those that are workflows of Pawl's own. */
-export type RunnableTask = ActivityTask | JobTask;
+type RunnableTask = ActivityTask | JobTask;
 
 export interface RunTaskOptions {
   /** New `memorySystems()` unless set. */

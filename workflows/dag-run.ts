@@ -31,7 +31,7 @@ export interface DagRunResult {
   readonly steps: Readonly<Record<string, StepStatus>>;
 }
 
-export const stateQuery = defineQuery<RunState>('state');
+const stateQuery = defineQuery<RunState>('state');
 
 export async function dagRun(input: unknown): Promise<DagRunResult> {
   try {

@@ -6,7 +6,7 @@ import type { Graph, Json } from '../../dag/graph.js';
 const json = z.custom<Json>((value) => value !== undefined);
 
 /** Whole where it is small; else its size, and Temporal or the step's own objects have it. */
-export const outputReference = z.union([z.object({ value: json }), z.object({ sizeBytes: z.number().int() })]);
+const outputReference = z.union([z.object({ value: json }), z.object({ sizeBytes: z.number().int() })]);
 
 export const stepRecord = z.object({
   status: z.enum(['waiting', 'running', 'success', 'failed', 'upstream_failed', 'skipped', 'cancelled']),

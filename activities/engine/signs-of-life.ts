@@ -18,9 +18,9 @@ export function report(activity: Context, details?: unknown): void {
 
 /** Heartbeats until the answer is called; nothing where the activity has no heartbeat time-out. */
 export function keepAlive(activity: Context): () => void {
-  const { heartbeatTimeoutMs, heartbeatDetails } = activity.info;
+  const { heartbeatTimeoutMs } = activity.info;
   if (heartbeatTimeoutMs === undefined || heartbeatTimeoutMs === 0) return () => undefined;
-  newest.set(activity, heartbeatDetails);
+  newest.set(activity, activity.info.heartbeatDetails);
   const timer = setInterval(() => report(activity), Math.min(maxIntervalMs, heartbeatTimeoutMs / heartbeatsPerTimeout));
   return () => clearInterval(timer);
 }

@@ -2,9 +2,9 @@
 // Broder, "On the resemblance and containment of documents" (1997); Li, Owen, Zhang, "One Permutation Hashing" (2012);
 // Shrivastava, "Optimal Densification for Fast and Accurate Minwise Hashing" (2017) for the empty bins.
 
-export const signatureLength = 64;
+const signatureLength = 64;
 const rowsPerBand = 4;
-export const bandCount = signatureLength / rowsPerBand;
+const bandCount = signatureLength / rowsPerBand;
 const empty = 0xffffffff;
 
 const mix = (hash: number): number => {

@@ -1,7 +1,6 @@
 // Text as it should have been written: one form of Unicode, one kind of line end, no invisible characters.
 
 // Control characters except tab and newline; zero-width and bidirectional marks; the byte-order mark.
-// eslint-disable-next-line no-control-regex
 const invisible = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g;
 
 export const normalise = (text: string): string =>

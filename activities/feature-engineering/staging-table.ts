@@ -17,14 +17,18 @@ export interface Deduplication {
   readonly nearThreshold: number | null;
 }
 
+interface Database {
+  readonly instance: DuckDBInstance;
+  readonly connection: DuckDBConnection;
+  readonly rows: DuckDBAppender;
+  readonly bands: DuckDBAppender;
+}
+
 /** One writer, then `deduplicate`, then one reader. */
 export class StagingTable {
   #next = 0;
   private constructor(
-    private readonly instance: DuckDBInstance,
-    private readonly connection: DuckDBConnection,
-    private readonly rows: DuckDBAppender,
-    private readonly bands: DuckDBAppender,
+    private readonly database: Database,
     private readonly deduplication: Deduplication,
   ) {}
 
@@ -44,7 +48,7 @@ export class StagingTable {
       CREATE TABLE dropped (seq BIGINT, reason VARCHAR);`);
     const rows = await connection.createAppender('staged');
     const bands = await connection.createAppender('bands');
-    return new StagingTable(instance, connection, rows, bands, deduplication);
+    return new StagingTable({ instance, connection, rows, bands }, deduplication);
   }
 
   get rowCount(): number {
@@ -61,19 +65,19 @@ export class StagingTable {
       row.text_content,
     ]);
     const signature = near ? signatureOf(`${row.completion ?? ''} ${row.text_content}`) : new Uint32Array(0);
-    this.rows.appendBigInt(BigInt(this.#next));
-    this.rows.appendVarchar(row.source);
-    this.rows.appendVarchar(sha256Hex(content.toLowerCase()));
-    this.rows.appendInteger(tokens);
-    this.rows.appendBlob(new Uint8Array(signature.buffer));
-    this.rows.appendVarchar(JSON.stringify(row));
-    this.rows.endRow();
+    this.database.rows.appendBigInt(BigInt(this.#next));
+    this.database.rows.appendVarchar(row.source);
+    this.database.rows.appendVarchar(sha256Hex(content.toLowerCase()));
+    this.database.rows.appendInteger(tokens);
+    this.database.rows.appendBlob(new Uint8Array(signature.buffer));
+    this.database.rows.appendVarchar(JSON.stringify(row));
+    this.database.rows.endRow();
     if (near) {
       bandsOf(signature).forEach((hash, band) => {
-        this.bands.appendUTinyInt(band);
-        this.bands.appendUInteger(hash);
-        this.bands.appendBigInt(BigInt(this.#next));
-        this.bands.endRow();
+        this.database.bands.appendUTinyInt(band);
+        this.database.bands.appendUInteger(hash);
+        this.database.bands.appendBigInt(BigInt(this.#next));
+        this.database.bands.endRow();
       });
     }
     this.#next += 1;
@@ -81,27 +85,29 @@ export class StagingTable {
   }
 
   #flush(): void {
-    this.rows.flushSync();
-    this.bands.flushSync();
+    this.database.rows.flushSync();
+    this.database.bands.flushSync();
   }
 
   /** Marks all but the first of what is the same; answers how many by reason. */
   async deduplicate(): Promise<Readonly<Record<string, number>>> {
     this.#flush();
     if (this.deduplication.exact) {
-      await this.connection.run(`
+      await this.database.connection.run(`
         INSERT INTO dropped SELECT s.seq, 'duplicate' FROM staged s
         JOIN (SELECT hash, min(seq) AS first FROM staged GROUP BY hash HAVING count(*) > 1) f ON s.hash = f.hash
         WHERE s.seq > f.first`);
     }
     if (this.deduplication.nearThreshold !== null) await this.#dropNearDuplicates(this.deduplication.nearThreshold);
-    const counts = await this.connection.runAndReadAll('SELECT reason, count(*)::INTEGER FROM dropped GROUP BY reason');
+    const counts = await this.database.connection.runAndReadAll(
+      'SELECT reason, count(*)::INTEGER FROM dropped GROUP BY reason',
+    );
     return Object.fromEntries(counts.getRows().map(([reason, count]) => [String(reason), Number(count)]));
   }
 
   async #dropNearDuplicates(threshold: number): Promise<void> {
     // Each row is compared with the first of every bucket it is in: linear, where all pairs would be quadratic.
-    const candidates = await this.connection.stream(`
+    const candidates = await this.database.connection.stream(`
       SELECT DISTINCT b.seq, f.first, s.signature AS own, t.signature AS other
       FROM bands b
       JOIN (SELECT band, hash, min(seq) AS first FROM bands GROUP BY band, hash HAVING count(*) > 1) f
@@ -115,7 +121,7 @@ export class StagingTable {
         if (similarity(signatureFrom(own), signatureFrom(other)) >= threshold) near.add(seq as bigint);
       }
     }
-    const appender = await this.connection.createAppender('dropped');
+    const appender = await this.database.connection.createAppender('dropped');
     for (const seq of [...near].sort((left, right) => (left < right ? -1 : 1))) {
       appender.appendBigInt(seq);
       appender.appendVarchar('near_duplicate');
@@ -126,7 +132,7 @@ export class StagingTable {
 
   /** What is left, in the order it was added. */
   async *kept(): AsyncGenerator<{ readonly body: string; readonly source: string; readonly tokens: number }> {
-    const result = await this.connection.stream(
+    const result = await this.database.connection.stream(
       'SELECT body, source, tokens FROM staged WHERE seq NOT IN (SELECT seq FROM dropped) ORDER BY seq',
     );
     for await (const batch of result.yieldRowsJs()) {
@@ -137,17 +143,17 @@ export class StagingTable {
 
   /** Deciles of the token counts of what is left: eleven numbers, from smallest to largest. */
   async tokenDeciles(): Promise<readonly number[]> {
-    const result = await this.connection.runAndReadAll(`
+    const result = await this.database.connection.runAndReadAll(`
       SELECT unnest(quantile_disc(tokens, [0, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1]))::INTEGER
       FROM staged WHERE seq NOT IN (SELECT seq FROM dropped)`);
     return result.getRows().map(([value]) => Number(value));
   }
 
   close(): void {
-    this.rows.closeSync();
-    this.bands.closeSync();
-    this.connection.closeSync();
-    this.instance.closeSync();
+    this.database.rows.closeSync();
+    this.database.bands.closeSync();
+    this.database.connection.closeSync();
+    this.database.instance.closeSync();
   }
 }
 

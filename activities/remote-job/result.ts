@@ -6,7 +6,7 @@ import { jobResultKey } from '../../systems/object-store/keys.js';
 import type { ClaimAddress } from './claim.js';
 import { readJson } from './claim.js';
 
-export const shippedOutput = z.object({
+const shippedOutput = z.object({
   /** `s3://…/`; its `artifact.json` lists every file. */
   uri: z.string().startsWith('s3://'),
   digest: z.string().regex(/^[0-9a-f]{64}$/),

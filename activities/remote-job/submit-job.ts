@@ -12,7 +12,7 @@ import { readJobResult } from './result.js';
 
 export type JobContext = Pick<TaskContext, 'systems' | 'log' | 'run' | 'step' | 'signal'>;
 
-export const defaultHostGraceMs = 10 * 60_000;
+const defaultHostGraceMs = 10 * 60_000;
 
 export const addressOf = ({ systems, run, step }: Pick<JobContext, 'systems' | 'run' | 'step'>): ClaimAddress => ({
   objects: systems.objects,

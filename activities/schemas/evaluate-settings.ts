@@ -6,7 +6,7 @@ import { hourMs, jobPlaces, ownProgram } from './job-places.js';
 
 const count = z.number().int().positive();
 
-export const evaluationMetrics = ['perplexity', 'exactMatch', 'f1', 'rougeL', 'latency'] as const;
+const evaluationMetrics = ['perplexity', 'exactMatch', 'f1', 'rougeL', 'latency'] as const;
 
 const suite = z.strictObject({
   /** Metrics of `main` have bare names (`exactMatch`), those of any other suite are called `<suite>.<metric>`. */

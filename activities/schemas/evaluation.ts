@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-export const metricValue = z.object({
+const metricValue = z.object({
   /** null: it could not be computed (NaN does not survive JSON). */
   value: z.number().nullable(),
   samples: z.number().int().nonnegative(),
@@ -10,10 +10,8 @@ export const metricValue = z.object({
   low: z.number().optional(),
   high: z.number().optional(),
 });
-export type MetricValue = z.infer<typeof metricValue>;
 
 export const metricTable = z.record(z.string(), metricValue);
-export type MetricTable = z.infer<typeof metricTable>;
 
 export const evaluationReport = z.object({
   datasetId: z.string(),

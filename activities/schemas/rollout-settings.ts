@@ -36,7 +36,7 @@ const latencyRule = z
     'give maxMs, maxIncreasePercent or both',
   );
 
-export const canaryRule = z.discriminatedUnion('kind', [errorRateRule, latencyRule]);
+const canaryRule = z.discriminatedUnion('kind', [errorRateRule, latencyRule]);
 
 export const rolloutSettings = z.strictObject({
   /** The challenger's share of the traffic, step by step, in percent. */

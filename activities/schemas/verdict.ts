@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 
-export const ruleOutcome = z.object({
+const ruleOutcome = z.object({
   /** As a person would say it: `exactMatch ≥ 0.8 on 500 samples`. */
   rule: z.string(),
   /** `not-applicable`: a rule against the champion, where the endpoint has none; it neither passes nor fails. */

@@ -19,7 +19,7 @@ const answerTimeoutMs = 5_000;
 const downloadTimeoutMs = 10 * 60_000;
 
 /** The platform in the words of Go's releases, or undefined where there are none that Pawl can use. */
-export const platform = (): Platform | undefined => {
+const platform = (): Platform | undefined => {
   const os = process.platform;
   if (os !== 'linux' && os !== 'darwin') return undefined;
   if (process.arch === 'x64') return { os, arch: 'amd64' };

@@ -26,7 +26,7 @@ const idleMs = 60_000;
 const sessionsAtOnce = 8;
 const maxAnswerBytes = 16 * 2 ** 20;
 
-export const fingerprintOf = (hostKey: Buffer): string =>
+const fingerprintOf = (hostKey: Buffer): string =>
   `SHA256:${createHash('sha256').update(hostKey).digest('base64').replace(/=+$/, '')}`;
 
 export class SshConnection {

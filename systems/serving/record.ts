@@ -16,7 +16,7 @@ export const modelField = z.discriminatedUnion('kind', [
 ]);
 export type ModelField = z.infer<typeof modelField>;
 
-export const launchSettings = z.object({
+const launchSettings = z.object({
   artifact: z.object({ uri: z.string(), digest: z.string(), sizeBytes: z.number() }),
   command: z.array(z.string()).min(1),
   compute: z.string(),

@@ -41,7 +41,7 @@ const remote = jobTask({
     events.push('submit');
     return Promise.resolve(body);
   },
-  await: (_input, job) => {
+  await: async (_input, job) => {
     events.push('await');
     if (job === 'lost') throw new Error('the host is gone');
     return { text: job };

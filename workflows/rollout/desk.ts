@@ -58,7 +58,7 @@ export function openDesk(entity: Entity): void {
   setHandler(messages.abortUpdate, abort.handler, { validator: abort.validator });
 }
 
-export const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 const find = (entity: Entity, operationId: string) =>
   entity.operation?.id === operationId || entity.waiting?.operationId === operationId;
