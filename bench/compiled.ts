@@ -15,7 +15,7 @@ let compiling: Promise<string> | undefined;
 
 export interface Compiled {
   /** The command line of a program by its source: `workers/main`. */
-  command(program: string, args?: readonly string[]): { command: string; args: string[] };
+  readonly command: (program: string, args?: readonly string[]) => { command: string; args: string[] };
   readonly workflowBundle: string;
 }
 
