@@ -22,11 +22,14 @@ export function describeWorkerLine(line: string, style: Style): string | undefin
   const message = printable(text(record['msg']));
   const rest = Object.entries(record)
     .filter(([name]) => !ofPino.has(name) && !ofStep.has(name))
-    .map(([name, value]) => `${name}=${printable(text(value)).slice(0, 200)}`)
+    .map(([name, value]) => `${name}=${shortDigests(printable(text(value))).slice(0, 200)}`)
     .join(' ');
   const mark = level >= error ? style.red('error ') : level >= warning ? style.yellow('warning ') : '';
   return `${time}  ${mark}${place}${message}${rest === '' ? '' : ` ${style.dim(rest)}`}`;
 }
+
+/** Enough of a SHA-256 to tell it from another. */
+const shortDigests = (value: string): string => value.replaceAll(/\b([0-9a-f]{12})[0-9a-f]{28,}\b/g, '$1…');
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
 

@@ -42,7 +42,8 @@ export async function admit(settings: AdmitSettings, request: AdmitRequest): Pro
     params: resolved,
     ...(model === undefined ? {} : { model }),
     ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
-    dryRun: options.dryRun === true,
+    // What declares it itself looks before it answers: a rollback says which version it would go back to.
+    dryRun: options.dryRun === true && fieldOf(params, 'dryRun') !== true,
     deployWaitMs,
   };
 }

@@ -65,7 +65,7 @@ export function historyCommand(program: Command): void {
           state.change.by,
           printable(state.change.reason),
         ]);
-      const header = ['SINCE', 'CHAMPION', 'CHALLENGER', 'BY', 'WHO', 'WHY'].map(style.dim);
+      const header = ['SINCE', 'CHAMPION', 'CHALLENGER', 'CHANGE', 'WHO', 'WHY'].map(style.dim);
       const lines =
         rows.length === 0
           ? [
