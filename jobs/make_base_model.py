@@ -4,8 +4,8 @@
 [--architecture llama] [--spread 0.02] [--seed 0]`
 A byte-level BPE tokenizer is learnt from the texts, so every text can be written in it. The chat template writes the
 messages one behind the other: a chat of one message and the plain text are the same prompt.
-`llama` knows where a token stands by rotation, so a prompt beyond its context still gets an answer; `gpt2` has learnt a vector
-for each place, and fails there.
+A prompt beyond the context still gets an answer from `llama`, which works out where a token stands; `gptj` looks it up in a
+table as long as its context, and fails there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GPTJConfig, GPTJForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-ARCHITECTURES = ("llama", "gpt2")
+ARCHITECTURES = ("llama", "gptj")
 _END = "<|end|>"
 _CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}"
@@ -55,7 +55,7 @@ def make_base_model(
     wrapped.chat_template = _CHAT_TEMPLATE
     torch.manual_seed(seed)
     sizes = {"vocabulary": len(wrapped), "hidden": hidden, "layers": layers, "context": context, "spread": spread}
-    model = _llama(wrapped.eos_token_id, **sizes) if architecture == "llama" else _gpt2(wrapped.eos_token_id, **sizes)
+    model = _llama(wrapped.eos_token_id, **sizes) if architecture == "llama" else _gptj(wrapped.eos_token_id, **sizes)
     output.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(output)
     wrapped.save_pretrained(output)
@@ -81,27 +81,22 @@ def _llama(end: int, *, vocabulary: int, hidden: int, layers: int, context: int,
     return LlamaForCausalLM(config)
 
 
-def _gpt2(end: int, *, vocabulary: int, hidden: int, layers: int, context: int, spread: float) -> GPT2LMHeadModel:
-    config = GPT2Config(
+def _gptj(end: int, *, vocabulary: int, hidden: int, layers: int, context: int, spread: float) -> GPTJForCausalLM:
+    heads = max(1, hidden // 32)
+    config = GPTJConfig(
         vocab_size=vocabulary,
         n_positions=context,
         n_embd=hidden,
         n_layer=layers,
-        n_head=max(1, hidden // 32),
+        n_head=heads,
+        rotary_dim=hidden // heads,
         initializer_range=spread,
-        # A model of this size has nothing to forget.
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
+        tie_word_embeddings=True,
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,
     )
-    model = GPT2LMHeadModel(config)
-    with torch.no_grad():
-        # What stands there is to count for more than where it stands.
-        model.transformer.wpe.weight.mul_(0.1)
-    return model
+    return GPTJForCausalLM(config)
 
 
 def _lines(texts: list[Path]) -> Iterator[str]:

@@ -162,7 +162,7 @@ export async function shortContext(world: World): Promise<void> {
   );
   const base = await screen.during('building the other base model', () =>
     buildBaseModel(
-      { architecture: 'gpt2', context: 192, name: 'short-context' },
+      { architecture: 'gptj', context: 192, name: 'short-context' },
       world.systems.objects.bucket('lake'),
       {
         python,
@@ -191,7 +191,7 @@ export async function shortContext(world: World): Promise<void> {
   );
 }
 
-export const shortContextRecipe = { learningRate: 3e-3, epochs: 1.5 };
+export const shortContextRecipe = { epochs: 1.5 };
 
 /** When the endpoint object said that the challenger gets nothing more. */
 async function takenOffAt({ systems }: World, { version, startedAt }: RolloutOutcome): Promise<number> {

@@ -9,8 +9,8 @@ import type { Section } from './documents.js';
 import { uploadFolder } from './lake.js';
 
 export interface BaseModel {
-  /** `gpt2` knows as many places as its context is long, and fails on a longer prompt; `llama` does not mind. */
-  readonly architecture: 'llama' | 'gpt2';
+  /** `gptj` looks places up in a table as long as its context, and fails on a longer prompt; `llama` works them out. */
+  readonly architecture: 'llama' | 'gptj';
   /** Tokens. */
   readonly context: number;
   /** Below `s3://lake/base/`. */

@@ -82,7 +82,9 @@ async function main(options: Options): Promise<number> {
   const screen = new Screen(options.json === true ? process.stderr : process.stdout);
   const stopping = new AbortController();
   const interrupt = (): void => stopping.abort(new Error('interrupted'));
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
+  // A terminal that was closed takes no more words, and everything has to be stopped all the same.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   let local: Local | undefined;
   let world: World | undefined;
   let findings: Findings | undefined;

@@ -8,11 +8,13 @@ import { PawlClient } from '../../client/client.js';
 import { connectClient } from '../../client/connect.js';
 import { ensurePython } from '../../deploy/embedded/python.js';
 import { localFolder } from '../../deploy/local/dev-file.js';
+import { endLocalJobs } from '../../deploy/local/end-jobs.js';
 import { withLocalVariables } from '../../deploy/local/local-environment.js';
 import { lockHolder } from '../../deploy/local/folder-lock.js';
 import { startLocal, type Local } from '../../deploy/local/start-local.js';
 import { HttpRouter } from '../../systems/serving/http-router.js';
 import { externalStorage } from '../../workers/external-storage.js';
+import { deploymentSettings } from '../../workers/settings.js';
 import { composeSystems, type ComposedSystems } from '../../workers/systems.js';
 import { buildBaseModel } from './base-models.js';
 import { readSections, wordsOf, type Section } from './documents.js';
@@ -59,14 +61,20 @@ function forgetEnvironment(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 }
 
+/** What runs there still is left alone: startLocal refuses, in a sentence. Jobs of a demo that was killed are ended. */
+async function clearFolder(): Promise<void> {
+  if ((await lockHolder(root)) !== undefined) return;
+  await endLocalJobs(root, deploymentSettings.parse({}), undefined);
+  await rm(localFolder(root), { recursive: true, force: true });
+}
+
 /** Starts the servers in an empty folder. `onLocal` gets them at once, so that they can be stopped if the rest fails. */
 export async function openWorld(
   { screen, signal, base }: OpenOptions,
   onLocal: (local: Local) => void,
 ): Promise<World> {
   forgetEnvironment();
-  // What runs there is refused by startLocal, in a sentence.
-  if ((await lockHolder(root)) === undefined) await rm(localFolder(root), { recursive: true, force: true });
+  await clearFolder();
   let doing = 'reading the docs of the installed packages';
   return screen.during(
     () => doing,
