@@ -27,6 +27,8 @@ export async function runBench(
   };
   const interrupt = (): void => {
     say('ends what it started');
+    // What was under way fails for want of what is being ended.
+    process.on('uncaughtException', () => undefined).on('unhandledRejection', () => undefined);
     void undoAll().then(() => process.exit(130));
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
