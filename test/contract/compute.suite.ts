@@ -283,7 +283,7 @@ export function computeContract(suite: ComputeSuite): void {
       );
 
       it('ends the whole group at the hard time limit', async () => {
-        const ref = await submit(job(['family'], { timeLimitMs: 1_500 }));
+        const ref = await submit(job(['family'], { timeLimitMs: 6_000 }));
         const family = await familyOf(ref);
         expect(await exited(ref)).toMatchObject({ exitCode: 124, timedOut: true });
         expect(await Promise.all(family.map(alive))).toEqual([false, false, false]);
