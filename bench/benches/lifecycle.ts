@@ -94,8 +94,9 @@ async function openWorkers(context: BenchContext): Promise<Workers> {
 
 /** Milliseconds from the request to start to the result of so many runs, started at once. */
 const timeRuns =
-  (client: Client, { type, taskQueue }: Side, runs: number) =>
+  (client: Client, { type, taskQueue, cpuMs }: Side, runs: number) =>
   async (): Promise<number> => {
+    const cpuBefore = process.cpuUsage();
     const startedAtMs = performance.now();
     const results = await Promise.all(
       Array.from({ length: runs }, () =>
@@ -107,6 +108,8 @@ const timeRuns =
       ),
     );
     const tookMs = performance.now() - startedAtMs;
+    const { user, system } = process.cpuUsage(cpuBefore);
+    if (runs === 1) cpuMs.push((user + system) / 1000);
     if (results.some(({ outcome }) => outcome !== 'promoted'))
       throw new Error(`a run of ${type} did not end as it ought to`);
     return tookMs;
