@@ -142,7 +142,7 @@ export class Reaper {
     for await (const run of client.workflow.list({ query })) {
       const dag = run.typedSearchAttributes.get(keyword('PawlDag')) ?? run.type;
       // Lists leave it out for a run that was never continued.
-        const runId = run.raw.firstRunId || run.runId;
+      const runId = run.raw.firstRunId || run.runId;
       const key = runKey(environment, dag, runId);
       if (this.#closed.has(key)) continue;
       const found = await readRunRecord(objects, key);

@@ -22,7 +22,7 @@ export interface TrainingJob {
 }
 
 /** The batch job that runs now, as its host and its claim in S3 tell of it. */
-export async function runningJob({ systems }: World): Promise<TrainingJob | undefined> {
+async function runningJob({ systems }: World): Promise<TrainingJob | undefined> {
   const compute = systems.compute.get('local');
   for await (const { key, epoch, kind, state } of compute.list()) {
     const own = keyOfHostKey(systems.environment, key);

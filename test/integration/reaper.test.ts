@@ -28,7 +28,12 @@ test('a terminated run loses its job and gets the end of its record, an open one
   await until('both trainings run', async () => (await running()).length === 2, 60_000);
   await world.temporal.workflow.getHandle(doomed.workflowId).terminate('an operator pressed the wrong button');
 
-  const log = { debug() {}, info() {}, warn: (fields: object, message: string) => console.log(message, fields), error() {} };
+  const log = {
+    debug() {},
+    info() {},
+    warn: (fields: object, message: string) => console.log(message, fields),
+    error() {},
+  };
   const reaper = new Reaper({ systems: world.systems, client: world.temporal, log });
   // Temporal's list is a second or so behind.
   await until('the record is closed', async () => {
