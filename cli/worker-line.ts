@@ -5,6 +5,8 @@ import { printable, type Style } from './style.js';
 
 const ofPino = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'component', 'sdkComponent', 'taskQueue']);
 const ofStep = new Set(['dag', 'workflowId', 'runId', 'step', 'task', 'attempt']);
+/** What is of use in Temporal's own warnings. */
+const ofTemporal = new Set(['workflowId', 'activityType', 'attempt', 'error']);
 const warning = 40;
 const error = 50;
 
@@ -21,7 +23,9 @@ export function describeWorkerLine(line: string, style: Style): string | undefin
   const place = typeof step === 'string' ? `${style.cyan(`${text(record['dag'])}/${step}`)}  ` : '';
   const message = printable(text(record['msg']));
   const rest = Object.entries(record)
-    .filter(([name]) => !ofPino.has(name) && !ofStep.has(name))
+    .filter(([name]) =>
+      record['component'] === 'temporal' ? ofTemporal.has(name) : !ofPino.has(name) && !ofStep.has(name),
+    )
     .map(([name, value]) => `${name}=${shortDigests(printable(text(value))).slice(0, 200)}`)
     .join(' ');
   const mark = level >= error ? style.red('error ') : level >= warning ? style.yellow('warning ') : '';
@@ -31,7 +35,13 @@ export function describeWorkerLine(line: string, style: Style): string | undefin
 /** Enough of a SHA-256 to tell it from another. */
 const shortDigests = (value: string): string => value.replaceAll(/\b([0-9a-f]{12})[0-9a-f]{28,}\b/g, '$1…');
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+function text(value: unknown): string {
+  if (typeof value === 'string') return value;
+  // An error, as pino writes it.
+  if (typeof value === 'object' && value !== null && 'message' in value && 'stack' in value)
+    return String(value.message);
+  return JSON.stringify(value) ?? '';
+}
 
 function parse(line: string): Readonly<Record<string, unknown>> | undefined {
   if (!line.startsWith('{')) return undefined;

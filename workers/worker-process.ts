@@ -1,6 +1,6 @@
 // A worker as the whole of a process: ends on SIGTERM and SIGINT, once its activities have ended or been handed back.
 
-import { pino } from 'pino';
+import { pino, stdSerializers } from 'pino';
 import { SystemError } from '../dag/failures.js';
 import { loadProject } from './project.js';
 import { summarize } from './project-summary.js';
@@ -9,7 +9,11 @@ import { installRuntime } from './runtime.js';
 
 /** Does not return: the process ends with 0, or with 1 and a sentence in its log. */
 export async function workerProcess(root: string, files: readonly string[]): Promise<never> {
-  const logger = pino({ level: process.env['PAWL_LOG_LEVEL'] ?? 'info', base: { pid: process.pid } });
+  const logger = pino({
+    level: process.env['PAWL_LOG_LEVEL'] ?? 'info',
+    base: { pid: process.pid },
+    serializers: { error: stdSerializers.err },
+  });
   try {
     installRuntime(logger);
     const project = await loadProject(root, files);

@@ -149,6 +149,19 @@ describe('a worker’s line', () => {
     expect(describeWorkerLine(line({ level: 50 }), plain)).toMatch(/error said/);
   });
 
+  test('of Temporal names the run and the error, and leaves the rest to the log', () => {
+    const error = { type: 'Error', message: 'no host', stack: 'Error: no host' };
+    const warning = line({
+      level: 40,
+      component: 'temporal',
+      msg: 'Activity failed',
+      workflowId: 'a/b/c',
+      taskToken: 'x',
+      error,
+    });
+    expect(describeWorkerLine(warning, plain)).toMatch(/warning Activity failed workflowId=a\/b\/c error=no host$/);
+  });
+
   test('that is no log is what a task printed', () => {
     expect(describeWorkerLine('hello', plain)?.trim()).toBe('│ hello');
     expect(describeWorkerLine('{"level": "not a log"}', plain)?.trim()).toBe('│ {"level": "not a log"}');
