@@ -30,6 +30,8 @@ export interface FollowerOptions {
 const discoverEveryMs = 30_000;
 const discoverAtMostEveryMs = 2_000;
 const reloadAtMostEveryMs = 250;
+/** Models read at once: hundreds of reads together would each take longer than a read may. */
+const readsAtOnce = 16;
 /** Addresses change with a generation or show by a refused connection: the poll looks at them only now and then. */
 const pollsForAddresses = 5;
 
@@ -120,9 +122,7 @@ export class EndpointFollower {
   async #poll(): Promise<void> {
     for (let poll = 1; await this.#pause(this.#options.pollMs); poll += 1) {
       const look = poll % pollsForAddresses === 0 ? 'everything' : 'the state';
-      await Promise.all(
-        this.routes.map((route) => this.#refresh(route, look).catch((error: unknown) => this.#report(route, error))),
-      );
+      await this.#refreshAll(this.routes, look);
     }
   }
 
@@ -154,7 +154,19 @@ export class EndpointFollower {
     const isNew = models.filter((model) => !this.#routes.has(model));
     const found = isNew.map((model) => this.#adopt(new ModelRoute(model, this.#sawAll)));
     this.#sawAll = true;
-    await Promise.all(found.map((route) => this.#refresh(route).catch((error: unknown) => this.#report(route, error))));
+    await this.#refreshAll(found, 'everything');
+  }
+
+  /** Never throws: what could not be read is reported, and read again at the next poll. */
+  async #refreshAll(routes: readonly ModelRoute[], look: 'everything' | 'the state'): Promise<void> {
+    const waiting = routes.values();
+    const readOneAfterTheOther = async (): Promise<void> => {
+      for (const route of waiting) {
+        if (this.#stopping.signal.aborted) return;
+        await this.#refresh(route, look).catch((error: unknown) => this.#report(route, error));
+      }
+    };
+    await Promise.all(Array.from({ length: readsAtOnce }, readOneAfterTheOther));
   }
 
   /** Keeps the first route of a model where two reads met. */
