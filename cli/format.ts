@@ -15,14 +15,6 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / day)} d ${Math.floor((ms % day) / hour)} h`;
 }
 
-/** `12 s ago`; `just now` below a second. */
-export const age = (at: Date, now: Date): string => {
-  const ms = now.getTime() - at.getTime();
-  return ms < second
-    ? 'just now'
-    : `${duration(ms < minute ? Math.floor(ms / second) * second + 0 : ms).replace(/\.\d s$/, ' s')} ago`;
-};
-
 /** `2026-11-08 14:32:05`, in the time zone of this machine. */
 export function localTime(at: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');

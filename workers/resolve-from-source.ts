@@ -4,20 +4,21 @@ import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { z } from 'zod';
 
-const manifest = z.object({ exports: z.record(z.string(), z.string()) });
+const manifest = z.object({
+  exports: z.record(z.string(), z.union([z.string(), z.record(z.string(), z.string())])),
+});
 
-/** Specifier → source file, by the exports map. */
+/** What each specifier of the package stands for, by the exports of its package.json. */
 function sources(): Record<string, string> {
   const root = new URL('../', import.meta.url);
   const { exports } = manifest.parse(JSON.parse(readFileSync(new URL('package.json', root), 'utf8')));
-  return Object.fromEntries(
-    Object.entries(exports)
-      .filter(([, built]) => built.startsWith('./dist/'))
-      .map(([name, built]) => [
-        name.replace(/^\./, 'pawl'),
-        new URL(built.replace(/^\.\/dist\//, './').replace(/\.js$/, '.ts'), root).href,
-      ]),
-  );
+  const found: Record<string, string> = {};
+  for (const [name, target] of Object.entries(exports)) {
+    const built = typeof target === 'string' ? target : target['default'];
+    const source = built?.replace(/^\.\/dist\//, './').replace(/\.js$/, '.ts');
+    if (source !== undefined && source !== built) found[name.replace(/^\./, 'pawl')] = new URL(source, root).href;
+  }
+  return found;
 }
 
 /** For the whole process, and for all that it imports from now on. */
