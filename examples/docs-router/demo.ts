@@ -78,32 +78,36 @@ function check({ traffic }: World, { runs, requests, champion }: Findings): void
     throw new OtherEnding(`users sent ${traffic?.sent ?? 0} requests, and ${requests.total} reached the gateway`);
 }
 
-async function main(options: Options): Promise<number> {
-  const screen = new Screen(options.json === true ? process.stderr : process.stdout);
+async function main({ json = false, keep = false, base }: Options): Promise<number> {
+  const screen = new Screen(json ? process.stderr : process.stdout);
   const stopping = new AbortController();
-  const interrupt = (): void => stopping.abort(new Error('interrupted'));
+  let local: Local | undefined;
+  const interrupt = (): void => {
+    stopping.abort(new Error('interrupted'));
+    // Servers are only being found or built; those that run already end with their owner.
+    if (local === undefined) process.exit(130);
+  };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
   // A terminal that was closed takes no more words, and everything has to be stopped all the same.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  let local: Local | undefined;
   let world: World | undefined;
   let findings: Findings | undefined;
-  let exitCode = 1;
   try {
-    world = await openWorld({ screen, signal: stopping.signal, base: baseOf(options.base) }, (started) => {
+    world = await openWorld({ screen, signal: stopping.signal, base: baseOf(base) }, (started) => {
       local = started;
       void started.broken.then((sentence) => stopping.abort(new Error(sentence)));
     });
     findings = await play(world);
-    exitCode = 0;
-    if (options.keep === true) await keep(world, stopping.signal);
+    if (keep) {
+      tellJson(json, findings);
+      await keepRunning(world, stopping.signal);
+    }
   } catch (error) {
     const reason: unknown = stopping.signal.aborted ? stopping.signal.reason : error;
     const sentence = reason instanceof Error ? reason.message : String(reason);
-    if (exitCode !== 0)
-      screen.line(screen.style.red(error instanceof OtherEnding ? `the story went otherwise: ${sentence}` : sentence));
+    screen.line(screen.style.red(error instanceof OtherEnding ? `the story went otherwise: ${sentence}` : sentence));
     if (process.env['PAWL_DEBUG'] === '1') console.error(error);
-    if (exitCode !== 0 && local !== undefined) screen.more([`logs: ${root}.pawl/logs/`]);
+    if (local !== undefined) screen.more([`logs: ${root}.pawl/logs/`]);
   }
   await screen.during('stopping', async () => {
     await world?.close().catch(() => undefined);
@@ -111,17 +115,21 @@ async function main(options: Options): Promise<number> {
   });
   screen.line(`stopped everything after ${duration(screen.elapsedMs)}`);
   screen.close();
-  if (options.json === true && findings !== undefined && exitCode === 0)
-    process.stdout.write(`${JSON.stringify(findings)}\n`);
-  return exitCode;
+  if (findings === undefined) return 1;
+  if (!keep) tellJson(json, findings);
+  return 0;
 }
 
-async function keep({ screen, local }: World, signal: AbortSignal): Promise<void> {
+function tellJson(json: boolean, findings: Findings): void {
+  if (json) process.stdout.write(`${JSON.stringify(findings)}\n`);
+}
+
+async function keepRunning({ screen, local }: World, signal: AbortSignal): Promise<void> {
   screen.more([
     '',
     `Everything runs on: ${screen.style.cyan(local.temporal.uiUrl ?? '')}, users' door ${local.gatewayUrl}/models/${model}/v1/completions`,
   ]);
-  screen.more([`In another terminal:  cd ${root} && npx pawl endpoints`, 'ctrl-C stops it.']);
+  screen.more([`In another terminal:  npx tsx cli/main.ts endpoints -C examples/docs-router`, 'ctrl-C stops it.']);
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
 }
 
