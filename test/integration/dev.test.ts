@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ObjectStoreEndpoints } from '../../systems/endpoint/object-store.js';
-import { endpointKey } from '../../systems/object-store/keys.js';
 import { S3ObjectStore } from '../../systems/object-store/s3.js';
 import { writeProject } from '../../deploy/templates/write-project.js';
 import type { Dev } from '../fixtures/pawl-command.js';
@@ -215,16 +214,6 @@ describe('in a new project', () => {
     const found = await project.pawl(['endpoints', 'greeter']);
     expect(found.stdout).toMatch(/champion of greeter is none.*pawl reconcile greeter/);
     expect(found.code).toBe(1);
-    expect((await project.pawl(['reconcile', 'greeter'])).stdout).toMatch(/alias champion: none is now version 1/);
-    expect((await project.pawl(['endpoints', 'greeter'])).code).toBe(0);
-
-    await objects.delete(endpointKey('dev', 'greeter'));
-    const lost = await project.pawl(['endpoints', 'greeter']);
-    expect(lost.stdout).toMatch(/greeter .*is gone: run .pawl reconcile greeter./);
-    expect(lost.code).toBe(1);
-    expect(await project.json('reconcile', 'greeter')).toMatchObject({
-      endpoints: [{ endpoint: 'rewritten', state: { champion: 1, challenger: null } }],
-    });
     objects.close();
   });
 
