@@ -288,7 +288,8 @@ export class ChaosWorld {
       ...requestsAreAnswered(traffic?.counts ?? new Map(), options.mayFail),
       ...(await productionMovedOneNotch(world, { outcome, version, championBefore })),
     ];
-    const reason = String(output['rollout'] ?? output['verdict'] ?? output['reason'] ?? '');
+    const said = output['rollout'] ?? output['verdict'] ?? output['reason'];
+    const reason = typeof said === 'string' ? said : '';
     return { outcome, version, reason, championBefore, violations, deaths: this.worker.deaths - deathsBefore };
   }
 

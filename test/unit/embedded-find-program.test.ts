@@ -37,17 +37,21 @@ const executable = async (path: string, content: string): Promise<void> => {
 };
 
 /** A `go` that notes its call, takes its time and installs the program. */
+/** A build that takes so many seconds, or until `finishBuild`. */
 const fakeGo = (seconds: number): Promise<void> =>
   executable(
     join(bin, 'go'),
     `#!/bin/sh
 if [ "$1" = env ]; then echo go1.26.0; exit; fi
 echo $$ >> '${folder}/builds'
-sleep ${seconds}
+waited=0
+while [ $waited -lt ${seconds} ] && [ ! -e '${folder}/finish' ]; do sleep 1; waited=$((waited + 1)); done
 printf '#!/bin/sh\\necho built "%s"\\n' "$*" > "$GOBIN/${program.name}"
 chmod +x "$GOBIN/${program.name}"
 `,
   );
+
+const finishBuild = (): Promise<void> => writeFile(join(folder, 'finish'), '');
 
 const builds = async (): Promise<string[]> => {
   const file = join(folder, 'builds');
@@ -239,10 +243,12 @@ describe('two processes at once, and interrupted ones', () => {
   });
 
   it('build once: the second waits for the first and says so', async () => {
-    await fakeGo(3);
+    await fakeGo(1_000);
     const first = find();
     await until(async () => (await builds()).length === 1);
     const second = find();
+    await until(() => second.said.length > 0);
+    await finishBuild();
     expect(await first.ended).toBe(0);
     expect(await second.ended).toBe(0);
     expect(await builds()).toHaveLength(1);
