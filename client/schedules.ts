@@ -153,6 +153,8 @@ const invalidArgument = 3;
 
 /** Temporal's reason lies below gRPC's; `undefined` where it refused nothing, but was away, say. */
 function refusalOf(error: unknown): string | undefined {
+  // The SDK gives the server's words as a TypeError when a schedule is made, without the answer that held them.
+  if (error instanceof TypeError && error.cause === undefined) return error.message;
   const { code, details } = ((error as Error).cause ?? {}) as { code?: number; details?: string };
   return code === invalidArgument ? (details ?? String(error)) : undefined;
 }
