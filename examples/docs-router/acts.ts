@@ -1,18 +1,15 @@
 // The story, act by act. An act that does not end as it is told throws an `OtherEnding`.
 
-import { join } from 'node:path';
 import type { RunRecord } from '../../activities/engine/run-record-schema.js';
 import { rolloutOutcome, type RolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
 import { verdict } from '../../activities/schemas/verdict.js';
 import { duration } from '../../cli/format.js';
-import { localFolder } from '../../deploy/local/dev-file.js';
 import { modelLifecycle } from '../../pipelines/model-lifecycle.js';
-import { buildBaseModel } from './base-models.js';
 import { followRun } from './follow-run.js';
 import { killAndReplaceWorker, type TrainingJob } from './kill-worker.js';
 import { uploadShuffled } from './lake.js';
 import { pawl } from './pawl.js';
-import { count, model, root, type World } from './world.js';
+import { count, model, type World } from './world.js';
 
 export class OtherEnding extends Error {
   override readonly name = 'OtherEnding';
@@ -97,7 +94,7 @@ function showRollout({ screen }: World, record: RunRecord): void {
 }
 
 /** A first version, so that the others have a champion to beat. */
-export async function baseline(world: World, base: string): Promise<void> {
+export async function baseline(world: World): Promise<void> {
   world.screen.heading(
     'Before · a baseline',
     'A short recipe. There is no champion yet: a probe stands in for the canary.',
@@ -105,17 +102,17 @@ export async function baseline(world: World, base: string): Promise<void> {
   await runLifecycle(world, {
     id: 'baseline',
     reason: 'a first version',
-    overrides: { train: { base, recipe: { epochs: 0.75 } } },
+    overrides: { train: { base: world.base, recipe: { epochs: 0.75 } } },
     expected: 'promoted',
   });
   world.startTraffic();
-  world.screen.line('users arrive: 8 requests a second through the gateway, from now on; three in ten are long');
+  world.screen.line('users arrive: 12 requests a second through the gateway, from now on; three in ten are long');
 }
 
 /** How far the training is when its worker is killed. */
 const killAtShare = 0.2;
 
-export async function goodRecipe(world: World, base: string): Promise<void> {
+export async function goodRecipe(world: World): Promise<void> {
   world.screen.heading(
     'Act 1 · a good recipe',
     'While it trains the worker is killed with -9, and a new one takes over.',
@@ -124,7 +121,12 @@ export async function goodRecipe(world: World, base: string): Promise<void> {
   let job: TrainingJob | undefined;
   const record = await runLifecycle(
     world,
-    { id: 'good-recipe', reason: 'three times the training', overrides: { train: { base } }, expected: 'promoted' },
+    {
+      id: 'good-recipe',
+      reason: 'three times the training',
+      overrides: { train: { base: world.base } },
+      expected: 'promoted',
+    },
     async (view, progress) => {
       const isTraining = view.steps.some(({ id, status }) => id === 'fine-tune' && status === 'running');
       const { step = 0, steps = 1 } = progress ?? {};
@@ -140,7 +142,7 @@ export async function goodRecipe(world: World, base: string): Promise<void> {
   if (failed > 0) throw new OtherEnding(`${failed} users saw an error while a good version was promoted`);
 }
 
-export async function shuffledLabels(world: World, base: string): Promise<void> {
+export async function shuffledLabels(world: World): Promise<void> {
   world.screen.heading(
     'Act 2 · shuffled labels',
     'The same documents under folders that say nothing: a mistake upstream.',
@@ -149,35 +151,23 @@ export async function shuffledLabels(world: World, base: string): Promise<void> 
   await runLifecycle(world, {
     id: 'shuffled-labels',
     reason: 'new data from upstream',
-    overrides: { data: { source: 's3://lake/shuffled/' }, train: { base, recipe: { maxSteps: 60 } } },
+    overrides: { data: { source: 's3://lake/shuffled/' }, train: { base: world.base, recipe: { maxSteps: 30 } } },
     expected: 'rejected',
   });
 }
 
 export async function shortContext(world: World): Promise<void> {
-  const { screen, python, sections, signal } = world;
+  const { screen } = world;
   screen.heading(
     'Act 3 · a base model with a short context',
     'As accurate as the champion on the test set and fine in its probe; but three in ten live prompts are longer than it can read.',
-  );
-  const base = await screen.during('building the other base model', () =>
-    buildBaseModel(
-      { architecture: 'gptj', context: 192, name: 'short-context' },
-      world.systems.objects.bucket('lake'),
-      {
-        python,
-        sections,
-        signal,
-        folder: join(localFolder(root), 'base'),
-      },
-    ),
   );
   const before = await failedRequests(world);
   const firstFailure = world.traffic?.failures.length ?? 0;
   const record = await runLifecycle(world, {
     id: 'short-context',
     reason: 'a base model that is cheaper to serve',
-    overrides: { train: { base, recipe: shortContextRecipe } },
+    overrides: { train: { base: world.shortBase } },
     expected: 'rolled-back',
   });
   const rollout = rolloutOutcome.parse(outputOf(record, 'canary-deploy'));
@@ -190,8 +180,6 @@ export async function shortContext(world: World): Promise<void> {
     `${screen.style.bold(`${seen} users saw an error`)}; from the first of them to 0 % it took ${screen.style.bold(duration(offAtMs - first.atMs))}`,
   );
 }
-
-export const shortContextRecipe = { epochs: 1.5 };
 
 /** When the endpoint object said that the challenger gets nothing more. */
 async function takenOffAt({ systems }: World, { version, startedAt }: RolloutOutcome): Promise<number> {

@@ -4,16 +4,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startGuardedProcess } from '../../deploy/embedded/child-process.js';
 import { packageFile } from '../../deploy/embedded/package-file.js';
-import type { ObjectStore } from '../../systems/object-store/port.js';
 import type { Section } from './documents.js';
-import { uploadFolder } from './lake.js';
 
 export interface BaseModel {
   /** `gptj` looks places up in a table as long as its context, and fails on a longer prompt; `llama` works them out. */
   readonly architecture: 'llama' | 'gptj';
   /** Tokens. */
   readonly context: number;
-  /** Below `s3://lake/base/`. */
+  /** Of its folder. */
   readonly name: string;
 }
 
@@ -25,10 +23,9 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
 }
 
-/** Builds it and puts it into the lake; answers its address. Throws with what the program said last. */
+/** Answers its folder. Throws with what the program said last. */
 export async function buildBaseModel(
   { architecture, context, name }: BaseModel,
-  lake: ObjectStore,
   { python, sections, folder, signal }: BuildOptions,
 ): Promise<string> {
   const output = join(folder, name);
@@ -61,5 +58,5 @@ export async function buildBaseModel(
     const said = (await program.tail()).trim().split('\n').at(-1) ?? '';
     throw new Error(`the base model ${name} was not built (${ending}): ${said}`);
   }
-  return uploadFolder(lake, output, `base/${name}/`);
+  return output;
 }

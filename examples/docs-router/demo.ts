@@ -33,9 +33,9 @@ const told = [
 ] as const;
 
 async function play(world: World): Promise<Findings> {
-  await baseline(world, world.base);
-  await goodRecipe(world, world.base);
-  await shuffledLabels(world, world.base);
+  await baseline(world);
+  await goodRecipe(world);
+  await shuffledLabels(world);
   await shortContext(world);
   await rollBack(world);
   const { traffic } = world;
@@ -50,20 +50,21 @@ function show({ screen, local }: World, { runs, requests, champion }: Findings):
   const { bold, green, yellow, cyan } = screen.style;
   screen.heading('What it came to', 'As Temporal, the registry, the endpoint and the gateway tell it.');
   screen.table(
-    ['run', 'outcome', 'version', 'took', 'in the Temporal UI'],
+    ['run', 'outcome', 'version', 'took', 'workflow'],
     runs.map(({ name, outcome, modelVersion, durationMs, workflowId }) => [
       bold(name),
       outcome === 'promoted' ? green(outcome) : yellow(outcome ?? 'open'),
       modelVersion === null ? '–' : String(modelVersion),
       duration(durationMs),
-      `${local.temporal.uiUrl ?? ''}/namespaces/${local.temporal.namespace}/workflows/${encodeURIComponent(workflowId)}`,
+      workflowId,
     ]),
   );
+  const { uiUrl = '', namespace } = local.temporal;
   screen.more([
     '',
     `users      ${bold(count(requests.total))} requests, ${count(requests.failed)} answered with an error, ${bold(count(requests.lost))} lost`,
     `champion   ${bold(`version ${champion ?? 'none'}`)} of ${model}`,
-    `runs       ${cyan(local.temporal.uiUrl ?? '')}`,
+    `runs       ${cyan(`${uiUrl}/namespaces/${namespace}/workflows`)}`,
   ]);
 }
 

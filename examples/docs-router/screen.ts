@@ -44,7 +44,8 @@ export class Screen {
   }
 
   heading(title: string, about: string): void {
-    this.#write(`\n${this.style.bold(title)}\n${indent}${this.style.dim(about)}\n`);
+    this.#write(`\n${this.style.bold(title)}\n`);
+    this.paragraph(about, this.style.dim);
   }
 
   /** A line with the time. */
@@ -52,9 +53,10 @@ export class Screen {
     this.#write(`${this.style.dim(this.#clock())}  ${text}\n`);
   }
 
-  /** Lines below one with the time. */
+  /** Lines below one with the time; on a terminal none is longer than it is wide. */
   more(lines: readonly string[]): void {
-    this.#write(lines.map((line) => `${line === '' ? '' : indent + line}\n`).join(''));
+    const room = this.#live ? this.columns - indent.length : Infinity;
+    this.#write(lines.map((line) => `${line === '' ? '' : indent + fit(line, room)}\n`).join(''));
   }
 
   table(header: readonly Cell[], rows: readonly (readonly Cell[])[]): void {
@@ -63,14 +65,14 @@ export class Screen {
   }
 
   /** A sentence in as many lines as it takes. */
-  paragraph(text: string): void {
+  paragraph(text: string, colour: (line: string) => string = (line) => line): void {
     const lines: string[] = [''];
     for (const word of text.split(' ')) {
       const last = lines.at(-1) ?? '';
       if (last !== '' && widthOf(`${last} ${word}`) > this.columns - indent.length) lines.push(word);
       else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
     }
-    this.more(lines);
+    this.more(lines.map(colour));
   }
 
   /** Shows what is being done until `work` has ended, with its seconds. */

@@ -18,7 +18,7 @@ import { deploymentSettings } from '../../workers/settings.js';
 import { composeSystems, type ComposedSystems } from '../../workers/systems.js';
 import { buildBaseModel } from './base-models.js';
 import { readSections, wordsOf, type Section } from './documents.js';
-import { uploadDocuments } from './lake.js';
+import { uploadDocuments, uploadFolder } from './lake.js';
 import docsRouter from './models/docs-router.js';
 import type { Screen } from './screen.js';
 import { Traffic } from './traffic.js';
@@ -32,14 +32,14 @@ export interface World {
   /** Aborts on ctrl-C, and when a server is gone. */
   readonly signal: AbortSignal;
   readonly local: Local;
-  readonly python: string;
   readonly client: PawlClient;
   readonly reader: RunReader;
   readonly systems: ComposedSystems;
   readonly router: HttpRouter;
   readonly sections: readonly Section[];
-  /** The base model of the good recipes. */
+  /** The base model of the good recipes, and the one of act 3. */
   readonly base: string;
+  readonly shortBase: string;
   /** Starts the users, once. */
   startTraffic(): Traffic;
   readonly traffic: Traffic | undefined;
@@ -91,6 +91,13 @@ export async function openWorld(
         doing = line;
       };
       const { python } = await ensurePython({ onProgress });
+      const build = { python, sections, folder: join(localFolder(root), 'base'), signal };
+      // They take a while, and so does starting the servers.
+      const building = Promise.all([
+        base === undefined ? buildBaseModel({ architecture: 'llama', context: 512, name: 'router' }, build) : undefined,
+        buildBaseModel({ architecture: 'gptj', context: 192, name: 'short-context' }, build),
+      ]);
+      building.catch(() => undefined);
       const local = await startLocal({
         root,
         environment: { ...process.env, PAWL_PYTHON: python, PAWL_LOG_LEVEL: 'info' },
@@ -109,12 +116,10 @@ export async function openWorld(
       const client = new PawlClient({ client: connected.client, environment: local.environment });
       const lake = systems.objects.bucket('lake');
       await lake.createBucketIfMissing();
-      doing = 'putting the documents into S3 and building the base model';
-      const own = { architecture: 'llama', context: 512, name: 'router' } as const;
-      const [built] = await Promise.all([
-        base ?? buildBaseModel(own, lake, { python, sections, folder: join(localFolder(root), 'base'), signal }),
-        uploadDocuments(lake, sections),
-      ]);
+      doing = 'putting the documents and the base models into S3';
+      const [[ownFolder, shortFolder]] = await Promise.all([building, uploadDocuments(lake, sections)]);
+      const built = ownFolder === undefined ? (base ?? '') : await uploadFolder(lake, ownFolder, 'base/router/');
+      const shortBase = await uploadFolder(lake, shortFolder, 'base/short-context/');
       screen.line(`the documents are in s3://lake/docs/, the base model is ${built}`);
 
       let traffic: Traffic | undefined;
@@ -122,13 +127,13 @@ export async function openWorld(
         screen,
         signal,
         local,
-        python,
         client,
         reader: new RunReader(client, systems.objects),
         systems,
         router: new HttpRouter({ url: local.adminUrl, token: local.variables['PAWL_ROUTER_TOKEN'] }),
         sections,
         base: built,
+        shortBase,
         get traffic() {
           return traffic;
         },
@@ -137,7 +142,7 @@ export async function openWorld(
             gatewayUrl: local.gatewayUrl,
             model,
             sections,
-            perSecond: 8,
+            perSecond: 12,
             maxRequests: 20_000,
           })),
         close: async () => {
