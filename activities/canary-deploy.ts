@@ -14,6 +14,7 @@ export const canaryDeploy = workflowTask({
   input: deployInput,
   output: rolloutOutcome,
   workflowType: 'requestRollout',
+  outlivesParent: true,
   alone: {
     params: z.strictObject({
       model: z.string().min(1),

@@ -15,6 +15,7 @@ export const rollback = workflowTask({
   input: rollbackInput,
   output: rolloutOutcome,
   workflowType: 'requestRollout',
+  outlivesParent: true,
   alone: {
     params: z.strictObject({
       model: z.string().min(1),

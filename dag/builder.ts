@@ -13,6 +13,7 @@ import type { Placeholder, Reference, ReferenceOwner, Wired } from './reference.
 import { createReference, originOf, pathText } from './reference.js';
 import { withScopes } from './setup-scope.js';
 import type { InputOf, OutputOf, Task } from './task.js';
+import { childFields } from './task.js';
 import { bindingOf, conditionOf } from './wiring.js';
 
 type StepReference = Placeholder<unknown>;
@@ -86,7 +87,7 @@ export class GraphBuilder {
       id,
       kind: task.kind,
       task: task.contract,
-      ...(task.kind === 'workflow' ? { workflowType: task.workflowType } : {}),
+      ...childFields(task),
       input: binding,
       upstream: [...new Set([...uses, ...after, ...teardownOf])],
       ...(when === undefined ? {} : { when }),

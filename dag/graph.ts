@@ -69,6 +69,8 @@ export interface Step {
   readonly task: TaskContract;
   /** For `kind: 'workflow'`: the workflow type that is started. */
   readonly workflowType?: string;
+  /** For `kind: 'workflow'`: the child goes on where its parent is terminated. */
+  readonly outlivesParent?: true;
   readonly input: Binding;
   /** Ids of the steps it waits for: those its input and condition refer to, and those named by `after`. */
   readonly upstream: readonly string[];

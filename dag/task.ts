@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { ResolveContext, TaskContext } from './context.js';
 import { contractOf } from './contract.js';
 import { SystemError } from './failures.js';
-import type { StepKind, TaskContract } from './graph.js';
+import type { Step, StepKind, TaskContract } from './graph.js';
 import type { LimitOptions, Limits } from './limits.js';
 import { limitsOf } from './limits.js';
 import { checkName } from './names.js';
@@ -62,6 +62,8 @@ export interface WorkflowTask<
 > extends TaskBase<In, Out, Params> {
   readonly kind: 'workflow';
   readonly workflowType: string;
+  /** It goes on where its parent is terminated; otherwise it is asked to cancel then, and cleans up. */
+  readonly outlivesParent?: boolean;
 }
 
 /** Any task with these schemas, whatever does its work; what a pipeline takes where a stage can be replaced. */
@@ -121,11 +123,18 @@ export function jobTask<In extends z.ZodType, Out extends z.ZodType, Ref, Params
 
 /** A task that is a workflow of Pawl's own, started as a child with the step's input. */
 export function workflowTask<In extends z.ZodType, Out extends z.ZodType, Params extends z.ZodType = In>(
-  options: TaskOptions<In, Out, Params> & Pick<WorkflowTask<In, Out, Params>, 'workflowType'>,
+  options: TaskOptions<In, Out, Params> & Pick<WorkflowTask<In, Out, Params>, 'workflowType' | 'outlivesParent'>,
 ): WorkflowTask<In, Out, Params> {
   const base = taskBase('workflow', options);
-  return Object.freeze({ ...base, kind: 'workflow' as const, workflowType: options.workflowType });
+  const { workflowType, outlivesParent = false } = options;
+  return Object.freeze({ ...base, kind: 'workflow' as const, workflowType, outlivesParent });
 }
+
+/** What a step says of the workflow that its task is; nothing for other kinds. */
+export const childFields = (task: Task): Pick<Step, 'workflowType' | 'outlivesParent'> =>
+  task.kind === 'workflow'
+    ? { workflowType: task.workflowType, ...(task.outlivesParent === true ? { outlivesParent: true } : {}) }
+    : {};
 
 function taskBase<In extends z.ZodType, Out extends z.ZodType, Params extends z.ZodType>(
   kind: StepKind,

@@ -4,7 +4,7 @@ import type { Dag } from '../../dag/dag.js';
 import { sealGraph } from '../../dag/digest.js';
 import { SystemError } from '../../dag/failures.js';
 import type { Graph } from '../../dag/graph.js';
-import type { Task } from '../../dag/task.js';
+import { childFields, type Task } from '../../dag/task.js';
 
 export interface Catalog {
   readonly dags: ReadonlyMap<string, Dag>;
@@ -47,7 +47,7 @@ export const graphOfTask = (task: Task): Graph =>
         id: task.name,
         kind: task.kind,
         task: task.contract,
-        ...(task.kind === 'workflow' ? { workflowType: task.workflowType } : {}),
+        ...childFields(task),
         input: { kind: 'reference', path: ['params'] },
         upstream: [],
         triggerRule: 'all_success',

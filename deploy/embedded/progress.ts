@@ -2,8 +2,8 @@
 
 import type { WriteStream } from 'node:tty';
 
-/** Receives a plain line, without its newline. */
-export type OnProgress = (line: string) => void;
+/** Receives a plain line, without its newline; and what is being done without its seconds, for those who count them themselves. */
+export type OnProgress = (line: string, doing?: string) => void;
 
 type Stream = Pick<NodeJS.WritableStream, 'write'> & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
@@ -31,13 +31,14 @@ export const withProgress = async <T>(
   const startedAt = performance.now();
   const elapsed = (): string => formatSeconds((performance.now() - startedAt) / 1000);
   const line = onProgress ?? ((text: string): void => void stream.write(`${text}\n`));
+  const doing = (): string => (detail === '' ? title : `${title} · ${detail}`);
   const live = onProgress === undefined && stream.isTTY === true;
   let detail = '';
 
   const show = (): void => {
     const text = `${title} … ${elapsed()}${detail === '' ? '' : ` · ${detail}`}`;
     if (live) stream.write(clearLine + text.slice(0, (stream.columns ?? 80) - 1));
-    else line(text);
+    else line(text, doing());
   };
   const finish = (text: string): void => {
     clearInterval(timer);
@@ -46,7 +47,7 @@ export const withProgress = async <T>(
   };
 
   if (live) show();
-  else line(`${title} …`);
+  else line(`${title} …`, title);
   const timer = setInterval(show, live ? liveEveryMs : plainEveryMs);
   try {
     const result = await work((text) => {

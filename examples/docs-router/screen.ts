@@ -97,14 +97,14 @@ export class Screen {
   #tick(): void {
     if (this.#status === undefined) return;
     const nowMs = performance.now();
-    const text = `${this.#status()} · ${Math.floor((nowMs - this.#statusSinceMs) / 1000)} s`;
+    const text = `${Math.floor((nowMs - this.#statusSinceMs) / 1000)} s · ${this.#status()}`;
     if (this.#live) {
       const line = `${this.#clock()}  ${frames[this.#frame++ % frames.length] ?? ''} ${text}`;
       this.#stream.write(`\r\x1b[2K${fit(line, this.columns - 1)}`);
       this.#isDrawn = true;
     } else if (nowMs - this.#toldMs > plainEveryMs) {
       this.#toldMs = nowMs;
-      this.#stream.write(`${this.#clock()}  … ${text}\n`);
+      this.#stream.write(`${this.#clock()}  … ${fit(text, this.columns - indent.length)}\n`);
     }
   }
 

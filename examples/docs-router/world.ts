@@ -87,8 +87,8 @@ export async function openWorld(
       );
       signal.throwIfAborted();
 
-      const onProgress = (line: string): void => {
-        doing = line;
+      const onProgress = (line: string, without = line): void => {
+        doing = without;
       };
       const { python } = await ensurePython({ onProgress });
       const build = { python, sections, folder: join(localFolder(root), 'base'), signal };

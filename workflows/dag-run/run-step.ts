@@ -51,14 +51,14 @@ export async function runStep(run: StepRun): Promise<StepAnswer> {
   return step.kind === 'job' ? runJob(call, step) : callTask(call);
 }
 
-/** A child that its parent's end asks to cancel rather than terminates, because a termination runs no clean-up. */
+/** The end of its parent asks the child to cancel, or leaves it alone; it never terminates it, because that runs no clean-up. */
 async function runWorkflowStep({ step, admission }: StepRun, envelope: WorkflowStepEnvelope): Promise<StepAnswer> {
   const { run, model } = admission;
   const child = (): Promise<unknown> =>
     executeChild(step.workflowType ?? step.task.name, {
       workflowId: `${workflowInfo().workflowId}/${step.id}`,
       args: [envelope],
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      parentClosePolicy: step.outlivesParent === true ? ParentClosePolicy.ABANDON : ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       staticSummary: `${step.id} of ${run.dag}`,
       typedSearchAttributes: [
