@@ -38,13 +38,13 @@ describe('S3', () => {
     const placed = [
       place({ kind: 'error', status: 503 }, 0.04),
       place({ kind: 'error', status: 500, code: 'InternalError' }, 0.04),
-      place({ kind: 'error-after', status: 500, code: 'InternalError' }, 0.03),
-      place({ kind: 'drop' }, 0.02),
+      place({ kind: 'error-after', status: 500, code: 'InternalError' }, 0.04),
+      place({ kind: 'drop' }, 0.04),
       place({ kind: 'drop-after' }, 0.03),
       place({ kind: 'slow', delayMs: 400 }, 0.05),
       place({ kind: 'cut-answer' }, 0.03),
-      place({ kind: 'cut-request' }, 0.03),
-      place({ kind: 'corrupt-answer' }, 0.02),
+      place({ kind: 'cut-request' }, 0.06),
+      place({ kind: 'corrupt-answer' }, 0.06),
     ];
     try {
       const run = await chaos.lifecycle({ epochs: ++epochs, data: 'more' });
@@ -54,7 +54,7 @@ describe('S3', () => {
     }
     const landed = placed.map(({ hits }) => hits);
     console.log(`faults that landed, by kind: ${landed.join(', ')}`);
-    expect(landed.reduce((sum, hits) => sum + hits, 0)).toBeGreaterThan(10);
+    expect(landed.filter((hits) => hits === 0)).toEqual([]);
   });
 
   test('that says ExpiredToken is named as such, and waited for', { timeout }, async () => {

@@ -86,16 +86,17 @@ export const startS3Proxy = async (
 
   const pick = (incoming: IncomingMessage): Fault | undefined => {
     const url = new URL(incoming.url ?? '/', upstream);
-    const entry = entries.find(({ fault, hits }) => {
-      const matches =
-        fault.match?.(incoming.method ?? 'GET', decodeURIComponent(url.pathname), url.searchParams) ?? true;
-      return matches && hits < (fault.times ?? 1);
-    });
-    if (entry === undefined) return undefined;
-    entry.seen += 1;
-    if (entry.seen <= (entry.fault.skip ?? 0) || random() >= (entry.fault.rate ?? 1)) return undefined;
-    entry.hits += 1;
-    return entry.fault;
+    // Each fault draws for itself: what one lets pass may meet the next.
+    for (const entry of entries) {
+      const { match, times = 1, skip = 0, rate = 1 } = entry.fault;
+      const isMeant = match?.(incoming.method ?? 'GET', decodeURIComponent(url.pathname), url.searchParams) ?? true;
+      if (!isMeant || entry.hits >= times) continue;
+      entry.seen += 1;
+      if (entry.seen <= skip || random() >= rate) continue;
+      entry.hits += 1;
+      return entry.fault;
+    }
+    return undefined;
   };
 
   const server = createServer((incoming, outgoing) => {
