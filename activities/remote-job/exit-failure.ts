@@ -12,6 +12,9 @@ const meanings: Readonly<Record<number, { type: FailureType; words: string }>> =
   124: { type: 'JobTimedOut', words: 'ran into its hard time limit' },
 };
 
+/** As Python and Node name what ended a program; Node writes more below it. */
+const exception = /^[\w.]*(Error|Exception)\b[^:]*: /;
+
 /** `log`: its last lines. The failure's details hold the exit code and them. */
 export function failureOfExit(state: JobState | undefined, host: string, log: readonly string[]): SystemError {
   if (state?.phase !== 'exited') return new SystemError('Internal', `The job on ${host} has not ended.`);
@@ -19,7 +22,8 @@ export function failureOfExit(state: JobState | undefined, host: string, log: re
   const { type, words } = state.timedOut
     ? { type: 'JobTimedOut' as const, words: 'ran into its hard time limit' }
     : (meanings[exitCode] ?? { type: 'JobFailed' as const, words: `ended with exit code ${exitCode}` });
-  const last = log.findLast((line) => line.startsWith('error: ')) ?? log.at(-1);
+  const last =
+    log.findLast((line) => line.startsWith('error: ')) ?? log.findLast((line) => exception.test(line)) ?? log.at(-1);
   const said = last === undefined ? 'it wrote nothing' : last.replace(/^error: /, '');
   return new SystemError(type, `The program on the host ${host} ${words}: ${said}`, {
     details: { host, exitCode, log },

@@ -66,7 +66,7 @@ export interface LifecycleOptions {
   readonly probe?: string;
   /** Versions that users may see fail. */
   readonly mayFail?: readonly number[];
-  readonly train?: object;
+  readonly train?: { readonly settings?: object; readonly [more: string]: unknown };
 }
 
 export class ChaosWorld {
@@ -172,8 +172,8 @@ export class ChaosWorld {
       train: {
         command: ['node', 'counted.mjs', 'train.mjs'],
         files: { ...files, ...(server === undefined ? {} : { 'serve.mjs': server }) },
-        settings: { epochs, rate: 0.5, startsFile: this.#startsFile },
         ...train,
+        settings: { epochs, rate: 0.5, startsFile: this.#startsFile, ...train.settings },
       },
       rollout: { ...patient, ...rollout },
     });
@@ -211,10 +211,18 @@ export class ChaosWorld {
   async harmTrial(options: LifecycleOptions, harm: (run: Run) => Promise<void>): Promise<ChaosRun> {
     return this.conduct(async () => {
       const run = await this.begin({ ...options, rollout: { ...steady, ...options.rollout } });
-      await this.onTrial();
+      await this.whileOpen(run, this.onTrial());
       await harm(run);
       return this.endOf(run);
     }, options);
+  }
+
+  /** Fails at once where the run ends before what is waited for. */
+  async whileOpen<T>(run: Run, waiting: Promise<T>): Promise<T> {
+    const ended = this.endOf(run).then(({ outcome, output }) => {
+      throw new Error(`the run ended ${outcome} before its fault met it: ${JSON.stringify(output)}`);
+    });
+    return Promise.race([waiting, ended]);
   }
 
   /** The challenger has its weight, and the gateway follows. */

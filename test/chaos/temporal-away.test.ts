@@ -83,5 +83,9 @@ test('a run that is terminated does not take its rollout down with it', { timeou
     await until('the rollout commits', async () => (await championNow()) !== champion, 120_000);
     return { outcome: 'promoted', output: { version: await championNow() } };
   });
-  expect(run).toMatchObject({ version: Math.max(...(await chaos.versions())), championBefore: champion, violations: [] });
+  expect(run).toMatchObject({
+    version: Math.max(...(await chaos.versions())),
+    championBefore: champion,
+    violations: [],
+  });
 });

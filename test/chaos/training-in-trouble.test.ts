@@ -21,7 +21,7 @@ let chaos: ChaosWorld;
 let epochs = 20;
 
 /** Slow enough to be met on its way. */
-const slowly = (more: object = {}) => ({ settings: { pauseMs: 300 }, ...more });
+const slowly = (more: object = {}) => ({ ...more, settings: { pauseMs: 300 } });
 
 beforeAll(async () => {
   hosts = await Promise.all([startSshd(), startSshd()]);
@@ -109,7 +109,7 @@ const train = async (harm: (trainer: { pid: number; folder: string }) => Promise
     async () => {
       const begun = await chaos.begin({ epochs: ++epochs, train: slowly(more) });
       runId = begun.runId;
-      await harm(await meetTraining(runId));
+      await harm(await chaos.whileOpen(begun, meetTraining(runId)));
       return chaos.endOf(begun);
     },
     { mayResume: true },
