@@ -29,7 +29,14 @@ test.each([
   ['the step id "a b" cannot be used', [stepOf('a b')]],
   ['step t is the teardown of s, which is not a setup', [stepOf('s'), stepOf('t', ['s'], { teardownOf: ['s'] })]],
   ['step t does not wait for its setup s', [stepOf('s', [], { setup: true }), stepOf('t', [], { teardownOf: ['s'] })]],
-  ['it has 10001 steps, and 10000 are the most', Array.from({ length: 10_001 }, (_, index) => stepOf(`s${index}`))],
+  [
+    'its 5001 steps come to 5001 activities (three for a job), and 5000 are the most',
+    Array.from({ length: 5_001 }, (_, index) => stepOf(`s${index}`)),
+  ],
+  [
+    'its 1667 steps come to 5001 activities (three for a job), and 5000 are the most',
+    Array.from({ length: 1_667 }, (_, index) => ({ ...stepOf(`s${index}`), kind: 'job' as const })),
+  ],
 ])('a graph that the planner cannot walk is refused: %s', (message, steps) => {
   expect(() => checkGraph(graphOf(...steps))).toThrow(`DAG by-hand: ${message}`);
 });
