@@ -1,7 +1,7 @@
 // The schedules that a project's models ask for.
 
 import { z } from 'zod';
-import type { WantedSchedule } from '../client/schedules.js';
+import type { WantedSchedule } from '../client/schedule-definition.js';
 import type { Project } from '../workers/project.js';
 
 const scheduled = z.object({ schedule: z.object({ cron: z.string(), timezone: z.string() }).optional() });

@@ -2,7 +2,7 @@
 
 import { canonicalJson } from '../dag/digest.js';
 import { SystemError } from '../dag/failures.js';
-import type { ResolvedSchedule } from './schedules.js';
+import type { ResolvedSchedule } from './schedule-definition.js';
 
 export type ScheduleChange =
   | { readonly kind: 'unchanged'; readonly name: string }

@@ -5,54 +5,20 @@ import {
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
   type Client,
-  type ScheduleOptions,
   type ScheduleUpdateOptions,
 } from '@temporalio/client';
 import { SystemError } from '../dag/failures.js';
-import type { Json } from '../dag/graph.js';
 import { compareSchedules, type ScheduleChange } from './compare-schedules.js';
-import { keyword } from './search-attributes.js';
-
-export interface WantedSchedule {
-  /** Unique within the environment: the model's name, or the DAG's. */
-  readonly name: string;
-  readonly dag: string;
-  /** What each run is started with. */
-  readonly params: { readonly [key: string]: Json };
-  /** Five fields, or `@daily` and its like. */
-  readonly cron: string;
-  /** IANA: `Europe/Berlin`. */
-  readonly timezone: string;
-  /** `buffer-one` unless set: the next run waits for the one before it, and none is lost to one that is stuck for a while. */
-  readonly overlap?: 'skip' | 'buffer-one' | 'buffer-all' | 'cancel-other';
-  /** How late a run may start when Temporal was away at its time; six hours unless set (Temporal's own default is a year). */
-  readonly catchupWindowMs?: number;
-}
-
-export interface ScheduleScope {
-  readonly environment: string;
-  readonly taskQueue: string;
-}
-
-/** A schedule with its defaults filled in: what is compared. */
-export type ResolvedSchedule = Required<WantedSchedule>;
-
-const overlaps = {
-  skip: ScheduleOverlapPolicy.SKIP,
-  'buffer-one': ScheduleOverlapPolicy.BUFFER_ONE,
-  'buffer-all': ScheduleOverlapPolicy.BUFFER_ALL,
-  'cancel-other': ScheduleOverlapPolicy.CANCEL_OTHER,
-} as const;
-
-const defaultCatchupWindowMs = 6 * 3_600_000;
-
-const scheduleId = ({ environment }: ScheduleScope, name: string): string => `pawl/${environment}/${name}`;
-
-const resolve = (wanted: WantedSchedule): ResolvedSchedule => ({
-  ...wanted,
-  overlap: wanted.overlap ?? 'buffer-one',
-  catchupWindowMs: wanted.catchupWindowMs ?? defaultCatchupWindowMs,
-});
+import {
+  definition,
+  isOwn,
+  resolveSchedule,
+  scheduleId,
+  type ResolvedSchedule,
+  type ScheduleScope,
+  type WantedSchedule,
+} from './schedule-definition.js';
+import { listSchedules } from './schedule-list.js';
 
 /**
  * Brings the schedules of an environment's task queue to what is wanted, or with `dryRun` only says what would change.
@@ -64,27 +30,14 @@ export async function applySchedules(
   wanted: readonly WantedSchedule[],
   options: { readonly dryRun?: boolean } = {},
 ): Promise<readonly ScheduleChange[]> {
-  const resolved = wanted.map(resolve);
-  const changes = compareSchedules(await ownSchedules(client, scope), resolved);
+  const resolved = wanted.map(resolveSchedule);
+  const existing = await listSchedules(client, scope);
+  const changes = compareSchedules(
+    existing.map(({ schedule }) => schedule),
+    resolved,
+  );
   if (options.dryRun !== true) for (const change of changes) await carryOut(client, scope, change);
   return changes;
-}
-
-/** Pawl's schedules of this scope, as they were applied. */
-export async function ownSchedules(client: Client, scope: ScheduleScope): Promise<readonly ResolvedSchedule[]> {
-  const own: ResolvedSchedule[] = [];
-  const prefix = scheduleId(scope, '');
-  for await (const { scheduleId: id, memo } of client.schedule.list()) {
-    if (!id.startsWith(prefix) || !isOwn(scope, memo)) continue;
-    try {
-      const { action } = await client.schedule.getHandle(id).describe();
-      own.push(action.memo?.pawlSchedule as ResolvedSchedule);
-    } catch (error) {
-      // The list is a little behind: it has been deleted since.
-      if (!(error instanceof ScheduleNotFoundError)) throw error;
-    }
-  }
-  return own;
 }
 
 /** Starts a schedule's next run now; it waits where one is running. Throws `NotFound`. */
@@ -144,11 +97,6 @@ async function update(client: Client, scope: ScheduleScope, schedule: ResolvedSc
   await handle.update(({ state }): ScheduleUpdateOptions => ({ ...definition(scope, schedule), state }));
 }
 
-function isOwn(scope: ScheduleScope, memo: Record<string, unknown> | undefined): boolean {
-  const owner = memo?.pawl as Partial<ScheduleScope> | undefined;
-  return owner?.environment === scope.environment && owner.taskQueue === scope.taskQueue;
-}
-
 const invalidArgument = 3;
 
 /** Temporal's reason lies below gRPC's; `undefined` where it refused nothing, but was away, say. */
@@ -157,32 +105,4 @@ function refusalOf(error: unknown): string | undefined {
   if (error instanceof TypeError && error.cause === undefined) return error.message;
   const { code, details } = ((error as Error).cause ?? {}) as { code?: number; details?: string };
   return code === invalidArgument ? (details ?? String(error)) : undefined;
-}
-
-function definition(
-  { environment, taskQueue }: ScheduleScope,
-  schedule: ResolvedSchedule,
-): Pick<ScheduleOptions, 'spec' | 'action' | 'policies'> {
-  const { name, dag, params, cron, timezone, overlap, catchupWindowMs } = schedule;
-  const { model } = params;
-  return {
-    spec: { cronExpressions: [cron], timezone },
-    policies: { overlap: overlaps[overlap], catchupWindow: catchupWindowMs, pauseOnFailure: false },
-    action: {
-      type: 'startWorkflow',
-      workflowType: dag,
-      // Temporal puts the scheduled time behind it.
-      workflowId: `${dag}/${environment}/${name}`,
-      taskQueue,
-      args: [params],
-      memo: { pawlSchedule: schedule },
-      staticSummary: `${dag} · ${name} · schedule`,
-      typedSearchAttributes: [
-        { key: keyword('PawlDag'), value: dag },
-        { key: keyword('PawlEnvironment'), value: environment },
-        { key: keyword('PawlTrigger'), value: 'schedule' },
-        ...(typeof model === 'string' ? [{ key: keyword('PawlModel'), value: model }] : []),
-      ],
-    },
-  };
 }

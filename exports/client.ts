@@ -13,5 +13,7 @@ export {
 } from '../client/client.js';
 export { connectClient, temporalSettings, type ConnectedClient, type TemporalSettings } from '../client/connect.js';
 export type { RunFilter, RunSummary } from '../client/list-runs.js';
-export { applySchedules, type ScheduleScope, type WantedSchedule } from '../client/schedules.js';
+export type { ScheduleScope, WantedSchedule } from '../client/schedule-definition.js';
+export { listSchedules, type ScheduleStatus } from '../client/schedule-list.js';
+export { applySchedules } from '../client/schedules.js';
 export { externalStorage } from '../workers/external-storage.js';

@@ -2,7 +2,9 @@
 
 import type { Command } from 'commander';
 import type { ScheduleChange } from '../../client/compare-schedules.js';
+import type { ScheduleStatus } from '../../client/schedule-list.js';
 import { complete } from '../action.js';
+import { localTime } from '../format.js';
 import type { Style } from '../style.js';
 import { table } from '../table.js';
 
@@ -17,16 +19,32 @@ export function schedulesCommand(program: Command): void {
     .description('Lists the schedules of this environment, or brings them to what the models’ files say.');
   complete<object>(
     schedules.command('list', { isDefault: true }).description('Lists those that Temporal has.'),
-    [['pawl schedules', 'what runs by the clock']],
+    [
+      ['pawl schedules', 'what runs by the clock, when next, and what did not run because another was under way'],
+      ['pawl schedules --json', 'the same for a script'],
+    ],
     async ({ output, session }) => {
       const client = await session.client();
-      const { ownSchedules } = await import('../../client/schedules.js');
-      const own = await output.during('asking Temporal', () => ownSchedules(client.temporal, client));
+      const { listSchedules } = await import('../../client/schedule-list.js');
+      const own = await output.during('asking Temporal', () => listSchedules(client.temporal, client));
       const { style } = output;
-      const rows = own.map(({ name, dag, cron, timezone, overlap }) => [name, dag, cron, timezone, overlap]);
-      const header = ['NAME', 'RUNS', 'CRON', 'TIME ZONE', 'OVERLAP'].map(style.dim);
+      const rows = own.map((status) => rowOf(status, style));
+      const header = ['NAME', 'RUNS', 'CRON', 'TIME ZONE', 'NEXT', 'OVERLAP', 'NOT RUN', 'UNDER WAY'].map(style.dim);
       const none = [`No schedules in ${client.environment}: "pawl schedules apply" makes those of the models' files.`];
       output.answer({ schedules: own }, rows.length === 0 ? none : table(rows, { header, columns: output.columns }));
+    },
+  );
+  complete<object>(
+    schedules
+      .command('run')
+      .description('Starts the next run of one now; where one is under way it waits for that.')
+      .argument('<name>', 'as "pawl schedules" lists it: a model’s name'),
+    [['pawl schedules run support-bot', 'without waiting for the night']],
+    async ({ args: [name = ''], output, session }) => {
+      const client = await session.client();
+      const { runScheduleNow } = await import('../../client/schedules.js');
+      await output.during('telling Temporal', () => runScheduleNow(client.temporal, client, name));
+      output.answer({ name }, [`The next run of ${name} begins: "pawl runs --open" lists it.`]);
     },
   );
   complete<ApplyOptions>(
@@ -56,6 +74,13 @@ export function schedulesCommand(program: Command): void {
       );
     },
   );
+}
+
+function rowOf({ schedule, nextAt, paused, running, skipped, missed }: ScheduleStatus, style: Style): string[] {
+  const { name, dag, cron, timezone, overlap } = schedule;
+  const next = nextAt === null ? style.yellow(paused ? 'paused' : 'never') : localTime(new Date(nextAt));
+  const notRun = [skipped > 0 ? `${skipped} skipped` : '', missed > 0 ? `${missed} missed` : ''].filter(Boolean);
+  return [name, dag, cron, timezone, next, overlap, style.yellow(notRun.join(', ')), running.join(', ')];
 }
 
 function describe(change: ScheduleChange, style: Style): string[] {

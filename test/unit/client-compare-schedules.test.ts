@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compareSchedules } from '../../client/compare-schedules.js';
-import type { ResolvedSchedule } from '../../client/schedules.js';
+import type { ResolvedSchedule } from '../../client/schedule-definition.js';
 
 const schedule = (name: string, more: Partial<ResolvedSchedule> = {}): ResolvedSchedule => ({
   name,

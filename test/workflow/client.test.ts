@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { PawlClient } from '../../client/client.js';
-import { applySchedules, ownSchedules, runScheduleNow, type WantedSchedule } from '../../client/schedules.js';
+import type { WantedSchedule } from '../../client/schedule-definition.js';
+import { listSchedules } from '../../client/schedule-list.js';
+import { applySchedules, runScheduleNow } from '../../client/schedules.js';
 import { dag } from '../../dag/dag.js';
 import { task } from '../../dag/task.js';
 import { openBench, type Bench } from './engine-fixture.js';
@@ -29,12 +32,25 @@ const greeting = dag({ name: 'greeting', params: z.strictObject({ name: z.string
   return greeted;
 });
 
+/** Ends once the test says so. */
+const gate = { open: (): void => undefined, opened: Promise.resolve() };
+const dawdle = task({
+  name: 'dawdle',
+  version: '1',
+  input: z.strictObject({}),
+  output: z.object({ logicalDate: z.string() }),
+  run: async (_, { run }) => {
+    await gate.opened;
+    return { logicalDate: run.logicalDate };
+  },
+});
+
 let bench: Bench;
 let pawl: PawlClient;
 beforeAll(async () => {
-  bench = await openBench([greeting]);
+  bench = await openBench([greeting], { tasks: [dawdle] });
   const { client, taskQueue } = bench;
-  pawl = new PawlClient({ client, environment: 'dev', taskQueue, known: [greeting, greet] });
+  pawl = new PawlClient({ client, environment: 'dev', taskQueue, known: [greeting, greet, dawdle] });
 });
 afterAll(() => bench.close());
 
@@ -59,7 +75,7 @@ describe('the client', () => {
 
   it('refuses a name that it does not know, and says which it knows', async () => {
     await expect(pawl.start('greting', {})).rejects.toThrow(
-      'No DAG or task is named "greting"; known are greet, greeting.',
+      'No DAG or task is named "greting"; known are dawdle, greet, greeting.',
     );
   });
 
@@ -126,7 +142,7 @@ describe('schedules', () => {
     const apply = (wanted: readonly WantedSchedule[], dryRun = false) =>
       applySchedules(bench.client, scope, wanted, { dryRun });
     const listed = (count: number) =>
-      expect.poll(async () => (await ownSchedules(bench.client, scope)).length, { timeout: 20_000 }).toBe(count);
+      expect.poll(async () => (await listSchedules(bench.client, scope)).length, { timeout: 20_000 }).toBe(count);
     const foreign = await bench.client.schedule.create({
       scheduleId: `pawl/dev/foreign-${randomUUID()}`,
       spec: { cronExpressions: ['0 0 1 1 *'] },
@@ -165,6 +181,38 @@ describe('schedules', () => {
     );
     expect(output.trigger).toBe('schedule');
     expect(action?.action.workflow.workflowId).toContain(output.logicalDate.slice(0, 19));
+    await handle.delete();
+  });
+
+  it('that overlap run one after the other: one waits, and what is due besides is skipped and counted', async () => {
+    const scope = { environment: 'dev', taskQueue: bench.taskQueue };
+    const name = `slow-${randomUUID()}`;
+    gate.opened = new Promise((resolve) => (gate.open = resolve));
+    await applySchedules(bench.client, scope, [{ ...daily, name, dag: 'dawdle', params: {} }]);
+    const status = async () =>
+      (await listSchedules(bench.client, scope)).find(({ schedule }) => schedule.name === name);
+    await expect.poll(status, { timeout: 20_000 }).toMatchObject({ running: [], skipped: 0, paused: false });
+    await runScheduleNow(bench.client, scope, name);
+    await expect.poll(async () => (await status())?.running.length, { timeout: 20_000 }).toBe(1);
+    // A second apart, since Temporal names a run by the second in which it was due.
+    for (let times = 0; times < 3; times += 1) {
+      await sleep(1_100);
+      await runScheduleNow(bench.client, scope, name);
+    }
+    await expect.poll(async () => (await status())?.skipped, { timeout: 20_000 }).toBe(2);
+    const [first] = (await status())?.running ?? [];
+    gate.open();
+    const handle = bench.client.schedule.getHandle(`pawl/dev/${name}`);
+    const begun = async () =>
+      (await handle.describe()).info.recentActions.map(({ action }) => action.workflow.workflowId);
+    await expect.poll(async () => (await begun()).length, { timeout: 20_000 }).toBe(2);
+    const ids = await begun();
+    expect(ids[0]).toBe(first);
+    const dates = await Promise.all(
+      ids.map(async (id) => (await pawl.result<{ logicalDate: string }>(id)).output.logicalDate),
+    );
+    expect(new Set(dates).size).toBe(2);
+    expect((await status())?.running).toEqual([]);
     await handle.delete();
   });
 

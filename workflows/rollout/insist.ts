@@ -1,8 +1,9 @@
 // Tries one effect until it succeeds, whatever it fails with: for what must not be left half done.
 
-import { CancellationScope, log, proxyActivities, sleep } from '@temporalio/workflow';
+import { CancellationScope, log, sleep } from '@temporalio/workflow';
 import type { ActivityInterfaceFor } from '@temporalio/workflow';
 import type { RolloutActivities } from '../../activities/rollout/protocol.js';
+import { effects } from './activities.js';
 import { failureReason, failureType } from './failure-reason.js';
 
 const firstPauseMs = 1_000;
@@ -14,15 +15,10 @@ export function insist<T>(
   effect: (calls: ActivityInterfaceFor<RolloutActivities>) => Promise<T>,
   onTrouble: (trouble: string) => void,
 ): Promise<T> {
-  const calls = proxyActivities<RolloutActivities>({
-    startToCloseTimeout: '2 minutes',
-    retry: { initialInterval: '250 milliseconds', maximumInterval: '5 seconds' },
-    summary,
-  });
   return CancellationScope.nonCancellable(async () => {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(maxPauseMs, pauseMs * 2)) {
       try {
-        return await effect(calls);
+        return await effect(effects(summary));
       } catch (error) {
         if (failureType(error) === 'Corrupt') throw error;
         const trouble = failureReason(error);
