@@ -1,6 +1,10 @@
 // Names the effects of a worker on the world: one name for each place in Pawl's code where the world is changed, so that a test
 // can say where a process was killed, and that no place was left out.
 
+/** Those of a rollout. */
+export const rolloutSites =
+  '^(objects\\.put (endpoint|serving record|registry aliases)|compute\\.\\w+ service|router|serving|temporal)';
+
 const last = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
 
 const parsed = (body: unknown): Record<string, unknown> => {
