@@ -10,6 +10,7 @@ import { readJson } from '../systems/object-store/json-object.js';
 import { runKey } from '../systems/object-store/keys.js';
 import type { ObjectStore } from '../systems/object-store/port.js';
 import type { RunState } from '../workflows/dag-run/run-state.js';
+import { activityProgress } from './activity-progress.js';
 import type { RunView, StepView } from './run-view.js';
 
 /** A worker that is there answers sooner. */
@@ -35,6 +36,7 @@ export class RunReader {
       });
     const isOpen = described.status.name === 'RUNNING';
     const notes: string[] = [];
+    const progress = isOpen ? activityProgress(described) : [];
     // The record of a run that has ended is complete, and needs no worker.
     let steps = isOpen ? undefined : await this.#recorded(described);
     let state: RunState | undefined;
@@ -47,7 +49,7 @@ export class RunReader {
         );
     }
     if (isOpen && state?.message != null) notes.push(state.message);
-    if (isOpen) notes.push(...(await this.#rolloutNotes(state, steps ?? [])));
+    if (isOpen) await this.#addRollout({ notes, progress }, state, steps ?? []);
     const outcome = described.typedSearchAttributes.get(keyword('PawlOutcome'));
     return {
       workflowId,
@@ -56,6 +58,7 @@ export class RunReader {
       endedAt: described.closeTime ?? null,
       steps: steps ?? [],
       notes,
+      progress,
     };
   }
 
@@ -93,21 +96,28 @@ export class RunReader {
   }
 
   /** A rollout is a workflow of its own: what it does at the moment belongs to the picture. */
-  async #rolloutNotes(state: RunState | undefined, steps: readonly StepView[]): Promise<string[]> {
+  async #addRollout(
+    to: { notes: string[]; progress: string[] },
+    state: RunState | undefined,
+    steps: readonly StepView[],
+  ): Promise<void> {
     const rollsOut = steps.some(({ id, status }) => status === 'running' && /deploy|rollback/.test(id));
-    if (!rollsOut || state?.model == null) return [];
+    if (!rollsOut || state?.model == null) return;
     const { temporal, environment } = this.client;
+    const handle = temporal.workflow.getHandle(`rollout/${environment}/${state.model}`);
     try {
-      const view = await temporal.connection.withDeadline(Date.now() + queryTimeoutMs, () =>
-        temporal.workflow.getHandle(`rollout/${environment}/${state.model}`).query<RolloutView>('state'),
+      const [{ operation }, described] = await temporal.connection.withDeadline(Date.now() + queryTimeoutMs, () =>
+        Promise.all([handle.query<RolloutView>('state'), handle.describe()]),
       );
-      const { operation } = view;
-      if (operation === null) return [];
+      if (operation === null) return;
       const version = operation.version === null ? 'the previous version' : `version ${operation.version}`;
       const paused = operation.paused ? ', paused' : '';
-      return [`rollout of ${version}: ${operation.phase}${paused}, ${operation.weightPercent} % · ${operation.note}`];
+      to.notes.push(
+        `rollout of ${version}: ${operation.phase}${paused}, ${operation.weightPercent} % · ${operation.note}`,
+      );
+      to.progress.push(...activityProgress(described));
     } catch {
-      return [];
+      // No worker answers, which the run's own state has told already.
     }
   }
 }

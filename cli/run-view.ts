@@ -15,6 +15,8 @@ export interface RunView {
   readonly steps: readonly StepView[];
   /** What else a person should know: a rollout's note, that no worker answers. */
   readonly notes: readonly string[];
+  /** What its activities say of themselves just now. */
+  readonly progress: readonly string[];
 }
 
 export type StepView = RunState['steps'][number];
@@ -73,7 +75,8 @@ export function drawRun(view: RunView, { style, now, columns, rows = Infinity }:
   );
   const more = left > 0 ? [style.dim(`  … and ${left} more steps (${counts(view.steps)})`)] : [];
   const notes = view.notes.map((note) => fit(`  ${style.yellow(printable(note))}`, columns));
-  return [fit(head, columns), ...lines, ...more, ...notes];
+  const progress = view.progress.map((line) => fit(`  ${style.dim(printable(line))}`, columns));
+  return [fit(head, columns), ...lines, ...more, ...notes, ...progress];
 }
 
 const timeOf = ({ startedAt, endedAt }: StepView, now: Date): string =>

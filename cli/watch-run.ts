@@ -15,6 +15,8 @@ const lookAtLeastEveryMs = 3_000;
 /** Many events together are one look. */
 const settleMs = 150;
 const redrawEveryMs = 500;
+/** In a log, how far it is is said after so much silence. */
+const plainEveryMs = 15_000;
 
 /** Answers how it ended. */
 export async function watchRun(reader: RunReader, workflowId: string, output: Output): Promise<RunView> {
@@ -96,6 +98,7 @@ async function listen(client: PawlClient, workflowId: string, bell: Bell, signal
 class Screen {
   #last: RunView | undefined;
   #height = 0;
+  #toldMs = 0;
 
   constructor(readonly output: Output) {}
 
@@ -104,7 +107,10 @@ class Screen {
       this.#last = view;
       this.draw();
     } else {
-      for (const line of changesBetween(this.#last, view)) this.output.line(`${clock(new Date())}  ${line}`);
+      const changes = changesBetween(this.#last, view);
+      const isQuiet = changes.length === 0 && performance.now() - this.#toldMs > plainEveryMs;
+      for (const line of isQuiet ? view.progress : changes) this.output.line(`${clock(new Date())}  ${line}`);
+      if (isQuiet || changes.length > 0) this.#toldMs = performance.now();
       this.#last = view;
     }
   }

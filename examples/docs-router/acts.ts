@@ -127,10 +127,11 @@ export async function goodRecipe(world: World): Promise<void> {
       overrides: { train: { base: world.base } },
       expected: 'promoted',
     },
-    async (view, progress) => {
-      const isTraining = view.steps.some(({ id, status }) => id === 'fine-tune' && status === 'running');
-      const { step = 0, steps = 1 } = progress ?? {};
-      if (job === undefined && isTraining && step >= steps * killAtShare) job = await killAndReplaceWorker(world);
+    async ({ steps, progress }) => {
+      const isTraining = steps.some(({ id, status }) => id === 'fine-tune' && status === 'running');
+      const [, at = '0', of = '1'] = progress.map((line) => /^step (\d+) of (\d+)/.exec(line)).find(Boolean) ?? [];
+      if (job === undefined && isTraining && Number(at) >= Number(of) * killAtShare)
+        job = await killAndReplaceWorker(world);
     },
   );
   if (job === undefined) throw new OtherEnding('the training was over before the worker could be killed in it');

@@ -30,6 +30,7 @@ const view = (steps: StepView[], changes: Partial<RunView> = {}): RunView => ({
   endedAt: null,
   steps,
   notes: [],
+  progress: [],
   ...changes,
 });
 
