@@ -40,7 +40,7 @@ export async function planRollout(systems: Systems, request: RolloutRequest): Pr
       if (state?.challenger != null) return 'The request would be refused while that trial is on.';
       if (state?.champion == null) return `Version ${version} would be probed, and become the first champion.`;
       const minutes = Math.round((settings.weights.length * settings.pauseMs) / 60_000);
-      return `Version ${version} would get ${settings.weights.join(', ')} % of the traffic, in ${minutes} minutes or more, and then all of it.`;
+      return `Version ${version} would get ${settings.weights.join(', ')} % of the traffic, in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} or more, and then all of it.`;
     }
     if (state?.challenger != null && (request.toVersion === null || request.toVersion === state.champion))
       return `The trial of version ${state.challenger} would be aborted; version ${state.champion ?? ''} would stay.`;
