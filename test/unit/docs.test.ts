@@ -50,6 +50,19 @@ describe.each(documents)('%s', (file) => {
   });
 });
 
+test('every incident is rehearsed by a test that is there', () => {
+  const rehearsals = read('docs/incidents.md')
+    .split(/^## /m)
+    .slice(1)
+    .map((incident) => incident.slice(incident.lastIndexOf('Rehearsed')));
+  expect(rehearsals.length).toBe(8);
+  for (const rehearsal of rehearsals) {
+    const named = [...rehearsal.matchAll(/`(test\/[^`]+)`(?:, "([^"]+)")?/g)];
+    expect(named.length, rehearsal).toBeGreaterThan(0);
+    for (const [, file = '', phrase = ''] of named) expect(read(file)).toContain(phrase);
+  }
+});
+
 /** Words of a shell line; what stands in quotes is one. */
 const wordsOf = (line: string): string[] => line.match(/'[^']*'|"[^"]*"|\S+/g) ?? [];
 
