@@ -11,6 +11,7 @@ import {
   outcomeOf,
   quick,
   request,
+  rolloutId,
   until,
   type Stage,
 } from './rollout-fixture.js';
@@ -110,6 +111,29 @@ describe('a rollback', () => {
     expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect(await kindsOf(stage)).toEqual(['promote', 'trial', 'weight', 'abort']);
     await expectAtRest(stage);
+  });
+
+  test('to a version that is named goes there from a trial in flight, too', async () => {
+    await promote(2);
+    const deploy = await request(stage, { version: 3, rollout: quick({ pauseMs: 15_000 }) });
+    await until(stage, ({ operation }) => operation?.version === 3 && operation.weightPercent === 10);
+    expect(await outcomeOf(await rollBack({ toVersion: 1 }))).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'rolled-back', champion: 2 });
+    expect((await kindsOf(stage)).slice(-2)).toEqual(['abort', 'rollback']);
+    await expectAtRest(stage);
+  });
+
+  test('whose workflow is gone leaves the trial alone that was begun since', async () => {
+    await promote(2);
+    stage.serving.behave(stage.model, 1, { comesUp: 'never' });
+    const lost = await rollBack({ rollout: quick({ leaseMs: 2_000 }) });
+    await until(stage, ({ operation }) => operation?.note.startsWith('waiting until') === true);
+    await stage.client.workflow.getHandle(rolloutId(stage)).terminate('an operator');
+    const deploy = await request(stage, { version: 3, rollout: quick({ pauseMs: 4_000, weights: [100] }) });
+    await expect(lost.result()).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('another rollout has taken its place') },
+    });
+    expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'promoted', champion: 3 });
   });
 
   test('aborts a trial whose challenger is still launching: the service is released, the champion stays', async () => {

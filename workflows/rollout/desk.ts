@@ -72,7 +72,8 @@ function checkBegin(entity: Entity, request: RolloutRequest): void {
   if (waiting !== undefined)
     refuse('RolloutRefused', `${describe(waiting)} waits to begin for ${entity.model}; try again once it has ended.`);
   if (operation === undefined || !operation.undecided) return;
-  if (request.kind === 'rollback' && operation.request.kind === 'deploy') return;
+  // One that recovers begins nothing, and a trial that came since is none of its business.
+  if (request.kind === 'rollback' && operation.request.kind === 'deploy' && request.recovering !== true) return;
   refuse(
     'RolloutRefused',
     `${describe(operation.request)} of ${entity.model} is on its way (${operation.phase}); abort it, or wait until it ends.`,

@@ -39,7 +39,8 @@ async function prepare(
   if (past === 'committed') return rollForward(entity, operation, { survey, reason: 'It was rolled back before.' });
   const { state } = survey;
   const aborted = entity.finished.findLast((done) => done.operationId === operation.ended);
-  const isEnded = aborted?.outcome === 'rolled-back' || survey.own.some(({ change }) => change.kind === 'abort');
+  const endedForIt = aborted?.outcome === 'rolled-back';
+  const isEnded = endedForIt || survey.own.some(({ change }) => change.kind === 'abort');
   if (request.ofRollout !== null && !isEnded) return endNamedRollout(entity, operation, { request, survey });
   if (isEnded) {
     const stays = state?.champion ?? null;
@@ -49,7 +50,8 @@ async function prepare(
       return operation.outcome('rolled-back', `The trial was aborted; ${remains}.`, state);
     }
   }
-  if (past === 'over') throw endTrial('The rollback was ended from outside before it was decided.');
+  // The end of the trial bears its id, too; where that was for it just now, the rest is still to do.
+  if (past === 'over' && !endedForIt) throw endTrial('The rollback was ended from outside before it was decided.');
 
   if (state === null || state.champion === null)
     throw endTrial(`The endpoint of ${model} has no champion: there is nothing to roll back.`);
