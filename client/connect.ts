@@ -41,24 +41,31 @@ export interface ConnectedClient {
   close(): Promise<void>;
 }
 
+/** A client that connects with its first call. */
+export function lazyClient(settings: TemporalSettings, externalStorage?: ExternalStorage): ConnectedClient {
+  const { address, namespace } = settings;
+  const connection = Connection.lazy({ address, ...settings.connection });
+  const client = new Client({
+    connection,
+    namespace,
+    ...(externalStorage === undefined ? {} : { dataConverter: { externalStorage } }),
+  });
+  return { client, close: () => connection.close() };
+}
+
 /** Throws `Unavailable` where nothing answers. */
 export async function connectClient(
   settings: TemporalSettings = temporalSettings(),
   externalStorage?: ExternalStorage,
 ): Promise<ConnectedClient> {
-  const { address, namespace } = settings;
   try {
-    const connection = await Connection.connect({ address, ...settings.connection });
-    const client = new Client({
-      connection,
-      namespace,
-      ...(externalStorage === undefined ? {} : { dataConverter: { externalStorage } }),
-    });
-    return { client, close: () => connection.close() };
+    const connected = lazyClient(settings, externalStorage);
+    await connected.client.connection.ensureConnected();
+    return connected;
   } catch (cause) {
     throw new SystemError(
       'Unavailable',
-      `No Temporal server answers at ${address}: start one with "pawl dev", or set TEMPORAL_ADDRESS.`,
+      `No Temporal server answers at ${settings.address}: start one with "pawl dev", or set TEMPORAL_ADDRESS.`,
       { cause },
     );
   }

@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { register } from 'tsx/esm/api';
 import type { Dag } from '../dag/dag.js';
 import { SystemError } from '../dag/failures.js';
 import type { Task } from '../dag/task.js';
@@ -39,14 +38,19 @@ async function conventionalFiles(root: string): Promise<string[]> {
 }
 
 const fromSource = import.meta.url.endsWith('.ts');
-let canLoad = false;
+let registering: Promise<void> | undefined;
+
+/** A project in plain JavaScript is spared the loader's thread and compiler. */
+const needsLoader = (file: string, root: string): boolean =>
+  fromSource || /\.m?ts$/.test(file) || existsSync(join(root, 'tsconfig.json'));
 
 /** Not tsx's own scoped import: the project's files must share Pawl's modules with the worker, so that its errors are ours. */
-function prepareToLoad(): void {
-  if (canLoad) return;
-  canLoad = true;
-  if (fromSource) resolveFromSource();
-  else register();
+async function registerLoader(): Promise<void> {
+  if (fromSource) return resolveFromSource();
+  // The project's files import `pawl`, whose many modules take thrice as long to load through the loader.
+  await import('../index.js');
+  const { register } = await import('tsx/esm/api');
+  register();
 }
 
 /** A syntax error's message names the place in its second line. */
@@ -58,7 +62,7 @@ function reasonOf(cause: unknown): string {
 
 async function load(file: string, root: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    prepareToLoad();
+    if (needsLoader(file, root)) await (registering ??= registerLoader());
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (cause) {
     if (cause instanceof SystemError)

@@ -1,9 +1,10 @@
 // A worker as a deployment runs it: the ready-made pipelines and a team's project, the systems of its settings, one Temporal worker.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createRolloutActivities } from '../activities/rollout/rollout-activities.js';
-import { connectClient, temporalSettings } from '../client/connect.js';
+import { lazyClient, temporalSettings, type TemporalSettings } from '../client/connect.js';
 import { SystemError } from '../dag/failures.js';
 import { readyMadeDags, readyMadeTasks } from '../pipelines/ready-made.js';
 import { ServingKeeper } from '../systems/serving/keeper.js';
@@ -27,6 +28,24 @@ export interface RunWorkerOptions {
   readonly temporal?: PawlWorkerOptions['temporal'];
 }
 
+const patienceMs = 10_000;
+
+/** Waits for a server that is started together with its worker. */
+async function connect({ address, connection }: TemporalSettings): Promise<NativeConnection> {
+  const startedMs = performance.now();
+  for (;;) {
+    try {
+      return await NativeConnection.connect({ address, ...connection });
+    } catch (cause) {
+      if (performance.now() - startedMs > patienceMs)
+        throw new SystemError('Unavailable', `No Temporal server answers at ${address}: check TEMPORAL_ADDRESS.`, {
+          cause,
+        });
+      await sleep(200);
+    }
+  }
+}
+
 /** Throws what `createWorker` and `composeSystems` throw. */
 export async function runWorker(
   project: Project,
@@ -36,16 +55,9 @@ export async function runWorker(
   const systems = composeSystems(project.settings, project.root, around);
   const temporal = temporalSettings();
   const storage = externalStorage(systems.objects);
-  const client = await connectClient(temporal, storage);
-  const connection = await NativeConnection.connect({ address: temporal.address, ...temporal.connection }).catch(
-    (cause: unknown) => {
-      throw new SystemError(
-        'Unavailable',
-        `No Temporal server answers at ${temporal.address}: check TEMPORAL_ADDRESS.`,
-        { cause },
-      );
-    },
-  );
+  // Connects with a rollout's first request or the reaper's first look: the worker's own connection tells whether Temporal answers.
+  const client = lazyClient(temporal, storage);
+  const connection = await connect(temporal);
   const worker = await createWorker({
     connection,
     namespace: temporal.namespace,

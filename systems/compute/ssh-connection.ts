@@ -1,8 +1,7 @@
 // One SSH connection to one host: opened when first needed, shared by all calls, checked against pinned host keys.
 
 import { createHash } from 'node:crypto';
-import { Client } from 'ssh2';
-import type { ClientChannel, SFTPWrapper } from 'ssh2';
+import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
 import { SystemError } from '../../dag/failures.js';
 
 export interface SshAccess {
@@ -148,7 +147,9 @@ export class SshConnection {
     const { host, port = 22, user, privateKey, passphrase, agent, hostKeys } = this.#access;
     const pinned = hostKeys.map((key) => key.replace(/=+$/, ''));
     let shown: string | undefined;
-    const client = new Client();
+    // Loaded with the first connection: most workers have no host.
+    const ssh2 = await import('ssh2');
+    const client = new ssh2.Client();
     try {
       await new Promise<void>((resolve, reject) => {
         client.once('ready', resolve);

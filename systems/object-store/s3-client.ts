@@ -1,8 +1,7 @@
 // Builds the one S3 client of a process: what is not set here comes from the AWS SDK's own defaults (AWS_* variables,
 // profiles, instance roles).
 
-import { S3Client } from '@aws-sdk/client-s3';
-import type { S3ClientConfig } from '@aws-sdk/client-s3';
+import type { S3, S3ClientConfig } from '@aws-sdk/client-s3';
 
 export interface S3Settings {
   readonly bucket: string;
@@ -44,11 +43,33 @@ interface Request {
   readonly headers: Record<string, string>;
 }
 
-/** The client and the address that error sentences name. */
-export function connectS3(settings: S3Settings): { client: S3Client; endpoint: string } {
+export interface S3Connection {
+  /** The address that error sentences name. */
+  readonly endpoint: string;
+  /** One client, made with the first request. */
+  client(): Promise<S3>;
+  close(): void;
+}
+
+export function connectS3(settings: S3Settings): S3Connection {
+  const endpoint = settings.endpoint ?? process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'];
+  let opening: Promise<S3> | undefined;
+  return {
+    endpoint: endpoint ?? aws,
+    client: () => (opening ??= openClient(settings, endpoint)),
+    close: () =>
+      void opening?.then(
+        (client) => client.destroy(),
+        () => undefined,
+      ),
+  };
+}
+
+async function openClient(settings: S3Settings, endpoint: string | undefined): Promise<S3> {
   // The SDK would print its calendar for old Node versions at every start of every command.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-  const endpoint = settings.endpoint ?? process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'];
+  // A tenth of a second that neither a worker's first poll nor a command that only asks Temporal has to wait for.
+  const { S3 } = await import('@aws-sdk/client-s3');
   const config: S3ClientConfig = {
     // Pawl verifies both ways itself, in native code and in the stream that it reads anyway.
     requestChecksumCalculation: 'WHEN_REQUIRED',
@@ -65,7 +86,7 @@ export function connectS3(settings: S3Settings): { client: S3Client; endpoint: s
     ...(settings.credentials === undefined ? {} : { credentials: settings.credentials }),
     ...(settings.maxAttempts === undefined ? {} : { maxAttempts: settings.maxAttempts }),
   };
-  const client = new S3Client(config);
+  const client = new S3(config);
   client.middlewareStack.add(
     (next, context) => (args) => {
       const request = args.request as Request;
@@ -79,5 +100,5 @@ export function connectS3(settings: S3Settings): { client: S3Client; endpoint: s
     },
     { step: 'build', name: 'pawlHeaders' },
   );
-  return { client, endpoint: endpoint ?? aws };
+  return client;
 }

@@ -6,14 +6,7 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  HeadObjectCommand,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
-import type { CompletedPart, S3Client } from '@aws-sdk/client-s3';
+import type { CompletedPart, S3 } from '@aws-sdk/client-s3';
 import { SystemError } from '../../dag/failures.js';
 import type { BodyPart } from './body-parts.js';
 import type { PutOptions, PutResult } from './port.js';
@@ -25,7 +18,7 @@ const cleanUpTimeoutMs = 10_000;
 const uploadIdKey = 'pawl-upload';
 
 export interface MultipartUpload {
-  readonly client: S3Client;
+  readonly client: S3;
   readonly bucket: string;
   readonly key: string;
   readonly partsAtOnce: number;
@@ -84,7 +77,7 @@ async function sendParts(
     };
     try {
       const requestTimeout = upload.timeoutMs(part.bytes.length);
-      const answer = await upload.client.send(new UploadPartCommand(input), { abortSignal: signal, requestTimeout });
+      const answer = await upload.client.uploadPart(input, { abortSignal: signal, requestTimeout });
       done.push({ PartNumber: part.number, ETag: answer.ETag, ChecksumCRC32: checksum });
       part.release();
     } catch (error) {
@@ -124,7 +117,7 @@ const tooLarge = (upload: MultipartUpload, sizeBytes: number): SystemError =>
 /** The ETag of the object where this very upload made it. */
 async function findOwn(upload: MultipartUpload, ownId: string): Promise<string | undefined> {
   const target = { Bucket: upload.bucket, Key: upload.key };
-  const head = await upload.client.send(new HeadObjectCommand(target)).catch(() => undefined);
+  const head = await upload.client.headObject(target).catch(() => undefined);
   return head?.Metadata?.[uploadIdKey] === ownId ? head.ETag : undefined;
 }
 
@@ -136,34 +129,35 @@ export async function uploadInParts(
   const { client, options } = upload;
   const target = { Bucket: upload.bucket, Key: upload.key };
   const ownId = randomUUID();
-  const create = new CreateMultipartUploadCommand({
+  const create = {
     ...target,
-    ChecksumAlgorithm: 'CRC32',
-    ChecksumType: 'FULL_OBJECT',
+    ChecksumAlgorithm: 'CRC32' as const,
+    ChecksumType: 'FULL_OBJECT' as const,
     Metadata: { ...upload.metadata, [uploadIdKey]: ownId },
     ...(options.contentType === undefined ? {} : { ContentType: options.contentType }),
-  });
+  };
   const abortSignal = options.signal;
-  const { UploadId } = await client.send(create, abortSignal === undefined ? {} : { abortSignal });
+  const { UploadId } = await client.createMultipartUpload(create, abortSignal === undefined ? {} : { abortSignal });
   let completing = false;
   let sent: Sent | undefined;
   try {
     sent = await sendParts(upload, UploadId ?? '', parts);
     completing = true;
-    const complete = new CompleteMultipartUploadCommand({
+    const complete = {
       ...target,
       UploadId,
       MultipartUpload: { Parts: [...sent.parts] },
       ChecksumCRC32: crc32Base64(sent.crc32),
-      ChecksumType: 'FULL_OBJECT',
+      ChecksumType: 'FULL_OBJECT' as const,
       ...(options.ifMatch === undefined ? {} : { IfMatch: options.ifMatch }),
       ...(options.ifNoneMatch === undefined ? {} : { IfNoneMatch: options.ifNoneMatch }),
-    });
-    const answer = await client.send(complete, { requestTimeout: completeTimeoutMs });
+    };
+    const answer = await client.completeMultipartUpload(complete, { requestTimeout: completeTimeoutMs });
     return { etag: answer.ETag ?? '', sizeBytes: sent.sizeBytes, sha256: sent.sha256 };
   } catch (error) {
-    const abort = new AbortMultipartUploadCommand({ ...target, UploadId });
-    await client.send(abort, { requestTimeout: cleanUpTimeoutMs }).catch(() => undefined);
+    await client
+      .abortMultipartUpload({ ...target, UploadId }, { requestTimeout: cleanUpTimeoutMs })
+      .catch(() => undefined);
     // After the abort a completion can no longer land, so what stands there now is the last word on a lost answer.
     const etag = completing ? await findOwn(upload, ownId) : undefined;
     if (etag !== undefined && sent !== undefined) return { etag, sizeBytes: sent.sizeBytes, sha256: sent.sha256 };

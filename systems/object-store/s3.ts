@@ -5,23 +5,14 @@
 
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import {
-  CreateBucketCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-} from '@aws-sdk/client-s3';
-import type { GetObjectCommandOutput, HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { SystemError } from '../../dag/failures.js';
 import { partsOfBytes, partsOfStream } from './body-parts.js';
 import type { BodyPart } from './body-parts.js';
 import { checkKey, checkPrefix } from './keys.js';
 import type { ObjectInfo, ObjectStore, PutOptions, PutResult, StoredObject } from './port.js';
 import { aws, connectS3, s3Defaults } from './s3-client.js';
-import type { S3Settings } from './s3-client.js';
+import type { S3Connection, S3Settings } from './s3-client.js';
 import { isMissingBucket, s3Failure } from './s3-errors.js';
 import { uploadInParts } from './s3-upload.js';
 import type { MultipartUpload } from './s3-upload.js';
@@ -60,29 +51,28 @@ const sendOptions = (signal: AbortSignal | undefined): { abortSignal?: AbortSign
 export class S3ObjectStore implements ObjectStore {
   readonly bucketName: string;
   readonly #settings: S3Settings;
-  readonly #client: S3Client;
-  readonly #endpoint: string;
+  readonly #connection: S3Connection;
 
   constructor(settings: S3Settings, connection = connectS3(settings)) {
     this.bucketName = settings.bucket;
     this.#settings = settings;
-    this.#client = connection.client;
-    this.#endpoint = connection.endpoint;
+    this.#connection = connection;
   }
 
   bucket(name: string): S3ObjectStore {
-    return new S3ObjectStore({ ...this.#settings, bucket: name }, { client: this.#client, endpoint: this.#endpoint });
+    return new S3ObjectStore({ ...this.#settings, bucket: name }, this.#connection);
   }
 
   close(): void {
-    this.#client.destroy();
+    this.#connection.close();
   }
 
   /** The variables by which a program on another host reaches the same store, credentials as they are now. */
   async programEnvironment(): Promise<Readonly<Record<string, string>>> {
+    const { config } = await this.#connection.client();
     const [{ accessKeyId, secretAccessKey, sessionToken }, region] = await Promise.all([
-      this.#client.config.credentials(),
-      this.#client.config.region(),
+      config.credentials(),
+      config.region(),
     ]);
     return {
       AWS_ACCESS_KEY_ID: accessKeyId,
@@ -90,12 +80,13 @@ export class S3ObjectStore implements ObjectStore {
       ...(sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken }),
       AWS_REGION: region,
       AWS_DEFAULT_REGION: region,
-      ...(this.#endpoint === aws ? {} : { AWS_ENDPOINT_URL_S3: this.#endpoint }),
+      ...(this.#connection.endpoint === aws ? {} : { AWS_ENDPOINT_URL_S3: this.#connection.endpoint }),
     };
   }
 
   async credentialsExpireAt(): Promise<Date | undefined> {
-    const { expiration, $source } = (await this.#client.config.credentials()) as {
+    const { config } = await this.#connection.client();
+    const { expiration, $source } = (await config.credentials()) as {
       expiration?: Date;
       $source?: Readonly<Record<string, unknown>>;
     };
@@ -107,23 +98,24 @@ export class S3ObjectStore implements ObjectStore {
   /** Idempotent. Throws `PermissionDenied` where the bucket is someone else's. */
   async createBucketIfMissing(): Promise<void> {
     const target = { Bucket: this.bucketName };
+    const client = await this.#connection.client();
     try {
-      await this.#client.send(new HeadBucketCommand(target));
+      await client.headBucket(target);
       return;
     } catch (error) {
       if (this.#failure(error, 'find', '').type !== 'NotFound') throw this.#failure(error, 'find', '');
     }
     try {
-      const region = await this.#client.config.region();
+      const region = await client.config.region();
       const place = region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: region as 'EU' } };
-      await this.#client.send(new CreateBucketCommand({ ...target, ...place }));
+      await client.createBucket({ ...target, ...place });
     } catch (error) {
       const code = (error as Error).name;
       if (code === 'BucketAlreadyOwnedByYou') return;
       if (code === 'BucketAlreadyExists')
         throw new SystemError(
           'PermissionDenied',
-          `The bucket ${this.bucketName} at ${this.#endpoint} belongs to someone else: choose another name.`,
+          `The bucket ${this.bucketName} at ${this.#connection.endpoint} belongs to someone else: choose another name.`,
         );
       throw this.#failure(error, 'create', '');
     }
@@ -139,12 +131,11 @@ export class S3ObjectStore implements ObjectStore {
       Key: checkKey(key),
       ...(range === undefined ? {} : { Range: `bytes=${range.start}-${range.end}` }),
     };
-    const output = await this.#attempt('read', key, signal, () =>
-      this.#client.send(new GetObjectCommand(input), sendOptions(signal)),
-    );
+    const client = await this.#connection.client();
+    const output = await this.#attempt('read', key, signal, () => client.getObject(input, sendOptions(signal)));
     const digest = range === undefined ? digestOf(output) : undefined;
     const body = verifyBody(output.Body instanceof Readable ? output.Body : Readable.from([]), {
-      place: `s3://${this.bucketName}/${key} at ${this.#endpoint}`,
+      place: `s3://${this.bucketName}/${key} at ${this.#connection.endpoint}`,
       stallMs: this.#settings.stallMs ?? s3Defaults.stallMs,
       ...(output.ContentLength === undefined ? {} : { sizeBytes: output.ContentLength }),
       ...(digest === undefined ? {} : { digest }),
@@ -155,8 +146,9 @@ export class S3ObjectStore implements ObjectStore {
 
   async head(key: string): Promise<ObjectInfo | undefined> {
     const input = { Bucket: this.bucketName, Key: checkKey(key) };
+    const client = await this.#connection.client();
     try {
-      return infoOf(key, await this.#client.send(new HeadObjectCommand(input)));
+      return infoOf(key, await client.headObject(input));
     } catch (error) {
       const failure = this.#failure(error, 'look up', key);
       if (failure.type === 'NotFound') return undefined;
@@ -178,7 +170,7 @@ export class S3ObjectStore implements ObjectStore {
       if (bytes.length <= this.#partSizeBytes) return await this.#putWhole(key, bytes, options);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const parts = partsOfBytes(bytes, this.#partSizeBytes);
-      return await uploadInParts({ ...this.#upload(key, options), metadata: { [sha256Key]: sha256 } }, parts);
+      return await uploadInParts({ ...(await this.#upload(key, options)), metadata: { [sha256Key]: sha256 } }, parts);
     } catch (error) {
       throw this.#writeFailure(error, key, options);
     }
@@ -186,8 +178,9 @@ export class S3ObjectStore implements ObjectStore {
 
   async delete(key: string): Promise<void> {
     const input = { Bucket: this.bucketName, Key: checkKey(key) };
+    const client = await this.#connection.client();
     try {
-      await this.#client.send(new DeleteObjectCommand(input));
+      await client.deleteObject(input);
     } catch (error) {
       const failure = this.#failure(error, 'delete', key);
       if (failure.type !== 'NotFound' || isMissingBucket(failure)) throw failure;
@@ -196,6 +189,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async *list(prefix: string, options: { startAfter?: string; signal?: AbortSignal } = {}): AsyncGenerator<ObjectInfo> {
     const { listPageSize } = this.#settings;
+    const client = await this.#connection.client();
     let position: { StartAfter?: string; ContinuationToken?: string } =
       options.startAfter === undefined ? {} : { StartAfter: options.startAfter };
     for (;;) {
@@ -206,7 +200,7 @@ export class S3ObjectStore implements ObjectStore {
         ...(listPageSize === undefined ? {} : { MaxKeys: listPageSize }),
       };
       const page = await this.#attempt('list', prefix, options.signal, () =>
-        this.#client.send(new ListObjectsV2Command(input), sendOptions(options.signal)),
+        client.listObjectsV2(input, sendOptions(options.signal)),
       );
       for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
         if (Key === undefined) continue;
@@ -232,7 +226,7 @@ export class S3ObjectStore implements ObjectStore {
         yield first;
         yield* parts;
       };
-      return await uploadInParts({ ...this.#upload(key, options), stopReading }, all());
+      return await uploadInParts({ ...(await this.#upload(key, options)), stopReading }, all());
     } catch (error) {
       if (sourceError !== undefined) throw sourceError;
       throw this.#writeFailure(error, key, options);
@@ -245,7 +239,7 @@ export class S3ObjectStore implements ObjectStore {
   async #putWhole(key: string, bytes: Buffer, options: PutOptions): Promise<PutResult> {
     const digest = createHash('sha256').update(bytes).digest();
     const sha256 = digest.toString('hex');
-    const command = new PutObjectCommand({
+    const input = {
       Bucket: this.bucketName,
       Key: key,
       Body: bytes,
@@ -255,15 +249,16 @@ export class S3ObjectStore implements ObjectStore {
       ...(options.contentType === undefined ? {} : { ContentType: options.contentType }),
       ...(options.ifMatch === undefined ? {} : { IfMatch: options.ifMatch }),
       ...(options.ifNoneMatch === undefined ? {} : { IfNoneMatch: options.ifNoneMatch }),
-    });
+    };
     const requestTimeout = this.#timeoutMs(bytes.length);
-    const answer = await this.#client.send(command, { ...sendOptions(options.signal), requestTimeout });
+    const client = await this.#connection.client();
+    const answer = await client.putObject(input, { ...sendOptions(options.signal), requestTimeout });
     return { etag: answer.ETag ?? '', sizeBytes: bytes.length, sha256 };
   }
 
-  #upload(key: string, options: PutOptions): MultipartUpload {
+  async #upload(key: string, options: PutOptions): Promise<MultipartUpload> {
     return {
-      client: this.#client,
+      client: await this.#connection.client(),
       bucket: this.bucketName,
       key,
       partsAtOnce: this.#settings.partsAtOnce ?? s3Defaults.partsAtOnce,
@@ -299,6 +294,6 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   #failure(error: unknown, verb: string, key: string): SystemError {
-    return s3Failure(error, { verb, bucket: this.bucketName, key, endpoint: this.#endpoint });
+    return s3Failure(error, { verb, bucket: this.bucketName, key, endpoint: this.#connection.endpoint });
   }
 }

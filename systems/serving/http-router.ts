@@ -1,10 +1,10 @@
 // A gateway as the worker sees it: a Router over its admin API.
 
-import { request } from 'undici';
 import type { z } from 'zod';
 import { isFailureType, SystemError } from '../../dag/failures.js';
 import { adminError, inFlightAnswer, leaseAnswer, requestsAnswer, syncAnswer, windowAnswer } from './admin-api.js';
 import type { UserRequestCounts } from './admin-api.js';
+import { request } from './http-request.js';
 import type { LeaseAnswer, Router } from './port.js';
 
 export interface HttpRouterOptions {

@@ -1,6 +1,6 @@
 // Talks straight to one model server, past the gateways: is it healthy, and does it answer what a user would ask?
 
-import { request } from 'undici';
+import { request } from './http-request.js';
 import { rewriteModel } from './model-field.js';
 import type { ProbeResult } from './port.js';
 import type { ModelField } from './record.js';

@@ -3,7 +3,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
-import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, type S3 } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectS3 } from '../../systems/object-store/s3-client.js';
 import type { S3Settings } from '../../systems/object-store/s3-client.js';
@@ -24,7 +24,7 @@ for (const server of ['s3', 'minio'] as const) {
     let proxy: S3Proxy;
     let store: S3ObjectStore;
     let direct: S3ObjectStore;
-    let raw: ReturnType<typeof connectS3>['client'];
+    let raw: S3;
     const settings = (endpoint: string, more: Partial<S3Settings> = {}): S3Settings => {
       const { region, accessKeyId, secretAccessKey } = inject(server);
       return { bucket: 'contract-faults', endpoint, region, credentials: { accessKeyId, secretAccessKey }, ...more };
@@ -45,7 +45,7 @@ for (const server of ['s3', 'minio'] as const) {
       proxy = await startS3Proxy(inject(server));
       store = through();
       direct = new S3ObjectStore(settings(inject(server).endpoint));
-      raw = connectS3(settings(inject(server).endpoint)).client;
+      raw = await connectS3(settings(inject(server).endpoint)).client();
       await direct.createBucketIfMissing();
     });
     afterEach(() => proxy.faults.clear());

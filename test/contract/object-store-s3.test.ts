@@ -3,7 +3,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
-import { ListMultipartUploadsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, PutObjectCommand, type S3 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectS3 } from '../../systems/object-store/s3-client.js';
 import type { S3Settings } from '../../systems/object-store/s3-client.js';
@@ -32,10 +32,10 @@ for (const server of ['s3', 'minio'] as const) {
 
   describe(`${name} as a real server`, () => {
     let store: S3ObjectStore;
-    let raw: ReturnType<typeof connectS3>['client'];
+    let raw: S3;
     beforeAll(async () => {
       store = new S3ObjectStore(settings());
-      raw = connectS3(settings()).client;
+      raw = await connectS3(settings()).client();
       await store.createBucketIfMissing();
     });
     afterAll(() => {
