@@ -46,7 +46,6 @@ describe('a worker that is killed around every effect of a rollout', () => {
       'objects.put endpoint weight 100',
       'objects.put endpoint history weight 100',
       'objects.put endpoint promote',
-      'objects.put endpoint history promote',
       'objects.put registry aliases',
       'router.sync',
       'router.renewLease',

@@ -17,9 +17,9 @@ createServer(async (request, response) => {
 }).listen(Number(process.argv[3]), '127.0.0.1');
 `;
 
-/** What has to happen for a challenger to be gone. */
+/** What has to happen for a challenger to fail its users and be gone. A state is written to the history by the move that ends it. */
 const takingOff =
-  '^(objects\\.put (endpoint( history)? (weight|abort)|serving record retir|registry aliases)|compute\\.remove service|router)';
+  '^(objects\\.put (endpoint( history)? (promote|weight|abort)|serving record retir|registry aliases)|compute\\.remove service)';
 
 let chaos: ChaosWorld;
 beforeAll(async () => {
@@ -47,10 +47,12 @@ describe('a worker that is killed around every effect on the way back', () => {
       mayFail: [challenger],
     });
     expect(run).toMatchObject({ outcome: 'rolled-back', version: challenger, violations: [] });
+    expect(run.reason).toMatch(/requests failed/);
     expectKilledAround(chaos.effects, [
+      'objects.put endpoint history promote',
       'objects.put endpoint weight 50',
+      'objects.put endpoint history weight 50',
       'objects.put endpoint abort',
-      'objects.put endpoint history abort',
       'objects.put registry aliases',
       'objects.put serving record retiring',
       'compute.remove service',
@@ -70,8 +72,8 @@ describe('a worker that is killed around every effect on the way back', () => {
     expect(run).toMatchObject({ version: previous, violations: [] });
     expectKilledAround(chaos.effects, [
       'temporal.begin rollback',
+      'objects.put endpoint history abort',
       'objects.put endpoint rollback',
-      'objects.put endpoint history rollback',
     ]);
   });
 
@@ -81,5 +83,6 @@ describe('a worker that is killed around every effect on the way back', () => {
     expect(run).toMatchObject({ outcome: 'rolled-back', violations: [] });
     expect(run.reason).toMatch(/lease ran out/);
     expect(await chaos.lastChange()).toBe('expire');
+    expectKilledAround(chaos.effects, ['objects.put endpoint history rollback', 'objects.put endpoint expire']);
   });
 });
