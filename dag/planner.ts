@@ -72,18 +72,27 @@ const newTally = (size: number): Tally => ({
   upstreamFailed: new Int32Array(size),
 });
 
+/** From a step to those that come after it; a step without any costs no list. */
+type Edges = (number[] | undefined)[];
+const newEdges = (size: number): Edges => new Array<number[] | undefined>(size).fill(undefined);
+const none: readonly never[] = [];
+
 class GraphPlanner implements Planner {
   private readonly steps: readonly Step[];
-  private readonly indexes: ReadonlyMap<string, number>;
-  private readonly downstream: readonly (readonly number[])[];
+  private readonly indexes = new Map<string, number>();
+  private readonly downstream: Edges;
   /** From a setup to the steps that `require` it. */
-  private readonly required: readonly (readonly number[])[];
+  private readonly required: Edges;
 
   constructor(graph: Graph) {
     this.steps = graph.steps;
-    this.indexes = new Map(graph.steps.map((step, index) => [step.id, index]));
-    this.downstream = this.edges((step) => step.upstream);
-    this.required = this.edges((step) => step.requires ?? []);
+    this.downstream = newEdges(graph.steps.length);
+    this.required = newEdges(graph.steps.length);
+    for (const [index, step] of graph.steps.entries()) this.indexes.set(step.id, index);
+    for (const [index, step] of graph.steps.entries()) {
+      for (const id of step.upstream) addEdge(this.downstream, this.indexOf(id), index);
+      for (const id of step.requires ?? none) addEdge(this.required, this.indexOf(id), index);
+    }
   }
 
   initial(ended: ReadonlyMap<string, StepStatus> = new Map()): PlannerState {
@@ -103,7 +112,7 @@ class GraphPlanner implements Planner {
 
   start(state: PlannerState): readonly Decision[] {
     const decisions: Decision[] = [];
-    this.propagate(state, this.steps.keys(), decisions);
+    this.propagate(state, [...this.steps.keys()], decisions);
     return decisions;
   }
 
@@ -128,7 +137,7 @@ class GraphPlanner implements Planner {
       decisions.push({ kind: 'settle', stepId: step.id, status: 'cancelled', reason: 'the run was cancelled' });
     }
     // Only teardowns wait any more.
-    this.propagate(state, this.steps.keys(), decisions);
+    this.propagate(state, [...this.steps.keys()], decisions);
     return decisions;
   }
 
@@ -142,36 +151,42 @@ class GraphPlanner implements Planner {
    */
   result(state: PlannerState): RunResult | undefined {
     if (state.open > 0) return undefined;
-    const own = (index: number): boolean => this.steps[index]?.teardownOf === undefined;
-    const work = [...this.steps.keys()].filter(own);
-    const leaves = work.filter((index) => !this.downstream[index]?.some(own));
-    const has = (index: number, ...statuses: readonly StepStatus[]): boolean =>
-      statuses.includes(state.statuses[index] ?? 'waiting');
-    const failedSteps = work.filter((index) => has(index, 'failed')).map((index) => this.steps[index]?.id ?? '');
-    if (state.cancelled && work.some((index) => has(index, 'cancelled'))) return { status: 'cancelled', failedSteps };
-    const failed = leaves.some((index) => has(index, 'failed', 'upstream_failed', 'cancelled'));
-    return { status: failed ? 'failed' : 'success', failedSteps };
+    const failedSteps: string[] = [];
+    let someCancelled = false;
+    let leafFailed = false;
+    for (const [index, step] of this.steps.entries()) {
+      const status = state.statuses[index];
+      if (status === 'success' || status === 'skipped' || step.teardownOf !== undefined) continue;
+      if (status === 'failed') failedSteps.push(step.id);
+      if (status === 'cancelled') someCancelled = true;
+      leafFailed ||= this.isLeaf(index);
+    }
+    if (state.cancelled && someCancelled) return { status: 'cancelled', failedSteps };
+    return { status: leafFailed ? 'failed' : 'success', failedSteps };
   }
 
   /** Looks at the steps given, and at all that what it decides leads to. A list, not recursion: chains are long. */
-  private propagate(state: PlannerState, first: Iterable<number>, decisions: Decision[]): void {
-    const queue = [...first];
-    for (let at = 0; at < queue.length; at += 1) {
-      const index = queue[at] ?? 0;
-      const step = this.steps[index];
-      if (step === undefined || state.statuses[index] !== 'waiting') continue;
-      const verdict = this.judge(state, index, step);
-      if (verdict === 'wait') continue;
-      if (verdict === 'start') {
-        state.statuses[index] = 'running';
-        decisions.push({ kind: 'start', stepId: step.id });
-        continue;
-      }
-      const reason = this.reasonFor(state, step, verdict);
-      this.end(state, index, verdict);
-      decisions.push({ kind: 'settle', stepId: step.id, status: verdict, reason });
-      for (const down of this.after(index)) queue.push(down);
+  private propagate(state: PlannerState, first: readonly number[], decisions: Decision[]): void {
+    const further: number[] = [];
+    for (const index of first) this.look(state, index, decisions, further);
+    for (const index of further) this.look(state, index, decisions, further);
+  }
+
+  /** Decides about one step, where it still waits; what then has to be looked at goes to the end of `further`. */
+  private look(state: PlannerState, index: number, decisions: Decision[], further: number[]): void {
+    const step = this.steps[index];
+    if (step === undefined || state.statuses[index] !== 'waiting') return;
+    const verdict = this.judge(state, index, step);
+    if (verdict === 'wait') return;
+    if (verdict === 'start') {
+      state.statuses[index] = 'running';
+      decisions.push({ kind: 'start', stepId: step.id });
+      return;
     }
+    const reason = this.reasonFor(state, step, verdict);
+    this.end(state, index, verdict);
+    decisions.push({ kind: 'settle', stepId: step.id, status: verdict, reason });
+    for (const down of this.after(index)) further.push(down);
   }
 
   private judge(
@@ -206,14 +221,19 @@ class GraphPlanner implements Planner {
     state.open -= 1;
     // What comes after a teardown goes on though cleaning up has failed.
     const counted = status === 'failed' && this.steps[index]?.teardownOf !== undefined ? 'success' : status;
-    for (const down of this.downstream[index] ?? []) count(state.upstream, down, counted);
-    for (const down of this.required[index] ?? []) count(state.setups, down, counted);
+    for (const down of this.downstream[index] ?? none) count(state.upstream, down, counted);
+    for (const down of this.required[index] ?? none) count(state.setups, down, counted);
   }
 
   private after(index: number): readonly number[] {
-    const required = this.required[index] ?? [];
-    const downstream = this.downstream[index] ?? [];
+    const required = this.required[index] ?? none;
+    const downstream = this.downstream[index] ?? none;
     return required.length === 0 ? downstream : [...downstream, ...required];
+  }
+
+  /** Nothing but teardowns comes after it. */
+  private isLeaf(index: number): boolean {
+    return (this.downstream[index] ?? none).every((down) => this.steps[down]?.teardownOf !== undefined);
   }
 
   private reasonFor(state: PlannerState, step: Step, verdict: 'skipped' | 'upstream_failed' | 'cancelled'): string {
@@ -232,14 +252,12 @@ class GraphPlanner implements Planner {
     if (index === undefined) throw new RangeError(`step ${stepId} is not in the graph`);
     return index;
   }
+}
 
-  private edges(from: (step: Step) => readonly string[]): readonly (readonly number[])[] {
-    const lists = this.steps.map((): number[] => []);
-    for (const [index, step] of this.steps.entries()) {
-      for (const id of from(step)) lists[this.indexOf(id)]?.push(index);
-    }
-    return lists;
-  }
+function addEdge(edges: Edges, from: number, to: number): void {
+  const known = edges[from];
+  if (known === undefined) edges[from] = [to];
+  else known.push(to);
 }
 
 /** Rules that a single failed or skipped step settles; for the others no one step is to blame. */
