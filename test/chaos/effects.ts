@@ -41,6 +41,8 @@ export class Effects {
   readonly #plan: EffectPlan;
   readonly #sites: RegExp | undefined;
   readonly #kills: EffectLog['kills'];
+  /** Effects that are under way, and the last thing that this process does. */
+  readonly #fatal = new Set<{ readonly site: string; readonly done: Promise<unknown> }>();
 
   constructor(plan: EffectPlan) {
     this.#plan = plan;
@@ -86,9 +88,12 @@ export class Effects {
 
   async #at(site: string, effect: () => unknown): Promise<unknown> {
     appendFileSync(this.#plan.log, `reached\t${site}\t${new Date().toISOString()}\n`);
-    if (this.#kill(site, 'before')) this.#die(site, 'before');
-    const answer = await effect();
-    if (this.#kill(site, 'after')) this.#die(site, 'after');
+    if (this.#kill(site, 'before')) await this.#die('before', site);
+    if (!this.#kill(site, 'after')) return effect();
+    const fatal = { site, done: Promise.resolve(effect()) };
+    this.#fatal.add(fatal);
+    const answer = await fatal.done.finally(() => this.#fatal.delete(fatal));
+    await this.#die('after', site);
     return answer;
   }
 
@@ -96,9 +101,17 @@ export class Effects {
     return this.#sites?.test(site) === true && this.#kills.get(site)?.has(moment) !== true;
   }
 
-  #die(site: string, moment: Moment): never {
+  /** Others that are to die after their effect have it first: otherwise that moment would never come again. */
+  async #die(moment: Moment, site: string): Promise<never> {
+    const others = [...this.#fatal];
+    const ended = await Promise.allSettled(others.map(({ done }) => done));
+    const after = others.filter((_, index) => ended[index]?.status === 'fulfilled').map((other) => other.site);
+    const at = new Date().toISOString();
     const file = openSync(this.#plan.log, 'a');
-    writeSync(file, `${moment}\t${site}\t${new Date().toISOString()}\n`);
+    writeSync(
+      file,
+      [`${moment}\t${site}`, ...after.map((other) => `after\t${other}`)].map((line) => `${line}\t${at}\n`).join(''),
+    );
     fsyncSync(file);
     closeSync(file);
     process.kill(process.pid, 'SIGKILL');
