@@ -19,7 +19,7 @@ createServer(async (request, response) => {
 
 /** What has to happen for a challenger to fail its users and be gone. A state is written to the history by the move that ends it. */
 const takingOff =
-  '^(objects\\.put (endpoint( history)? (promote|weight|abort)|serving record retir|registry aliases)|compute\\.remove service)';
+  '^(objects\\.put (endpoint( history)? (weight|abort)|serving record retir|registry aliases)|compute\\.remove service)';
 
 let chaos: ChaosWorld;
 beforeAll(async () => {
@@ -49,7 +49,6 @@ describe('a worker that is killed around every effect on the way back', () => {
     expect(run).toMatchObject({ outcome: 'rolled-back', version: challenger, violations: [] });
     expect(run.reason).toMatch(/requests failed/);
     expectKilledAround(chaos.effects, [
-      'objects.put endpoint history promote',
       'objects.put endpoint weight 50',
       'objects.put endpoint history weight 50',
       'objects.put endpoint abort',
