@@ -32,6 +32,18 @@ const sources = (...names: string[]): Record<string, string> =>
 export const slowServer = (delayMs: number): string =>
   `await new Promise((resolve) => setTimeout(resolve, ${delayMs}));\n${own('serve.mjs')}`;
 
+/** Begins its answers at once, takes this long over each, and is gone at once when it is told to end. */
+export const slowAnswers = (answerMs: number): string => `
+import { createServer } from 'node:http';
+createServer(async (request, response) => {
+  for await (const _ of request);
+  response.writeHead(200, { 'content-type': 'application/json' });
+  if (request.url === '/health') return response.end('{}');
+  response.write('{');
+  setTimeout(() => response.end('}'), ${answerMs});
+}).listen(Number(process.argv[3]), '127.0.0.1');
+`;
+
 const counted = { 'counted.mjs': readFileSync(here('programs/counted.mjs'), 'utf8') };
 
 /** One weight that is watched for long enough that a fault meets it. */
@@ -53,6 +65,8 @@ export interface ConductOptions {
   /** Versions that users may see fail. */
   readonly mayFail?: readonly number[];
   readonly withoutTraffic?: boolean;
+  /** How many ask at the same time: one unless set. */
+  readonly users?: number;
   /** Jobs of the run may be begun anew: the fault was theirs. */
   readonly mayResume?: boolean;
 }
@@ -66,6 +80,7 @@ export interface LifecycleOptions {
   readonly probe?: string;
   /** Versions that users may see fail. */
   readonly mayFail?: readonly number[];
+  readonly users?: number;
   readonly train?: { readonly settings?: object; readonly [more: string]: unknown };
 }
 
@@ -282,7 +297,9 @@ export class ChaosWorld {
     const deathsBefore = this.worker.deaths;
     // Before the first promotion there is nobody to answer.
     const traffic =
-      championBefore === null || options.withoutTraffic === true ? undefined : this.world.startTraffic(50);
+      championBefore === null || options.withoutTraffic === true
+        ? undefined
+        : this.world.startTraffic(50, options.users);
     const { outcome, output } = await act().finally(() => traffic?.stop());
     await this.rest();
     const version = (output['version'] as number | null | undefined) ?? null;

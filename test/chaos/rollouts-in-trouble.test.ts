@@ -1,9 +1,9 @@
 // Rollouts that meet each other, a rollback that comes while the challenger is launching, a worker that wakes after its lease,
-// and a worker that is replaced within a canary.
+// a worker that is replaced within a canary, and answers that take longer than a version has left.
 
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { until } from '../fixtures/lifecycle-world.js';
-import { ChaosWorld, slowServer } from './chaos-world.js';
+import { ChaosWorld, slowAnswers, slowServer } from './chaos-world.js';
 
 const timeout = 600_000;
 let chaos: ChaosWorld;
@@ -84,5 +84,20 @@ describe('a canary without traffic', () => {
     });
     expect(run).toMatchObject({ outcome: 'rolled-back', violations: [] });
     expect(run.reason).toMatch(/deadline/i);
+  });
+});
+
+describe('a user whose answer takes long', () => {
+  test('gets all of it, also when the version that gives it retires meanwhile', { timeout }, async () => {
+    const options = { server: slowAnswers(1_000), users: 8 };
+    const first = await chaos.lifecycle({ ...options, epochs: ++epochs });
+    expect(first).toMatchObject({ outcome: 'promoted', violations: [] });
+    const run = await chaos.harmTrial({ ...options, epochs: ++epochs }, async () => {
+      const [router] = await chaos.world.systems.serving.routers();
+      const underWay = async (version: number): Promise<boolean> =>
+        (await router!.inFlight(chaos.world.model, version)) > 0;
+      await until('the champion answers all the while', () => underWay(first.version!));
+    });
+    expect(run).toMatchObject({ outcome: 'promoted', championBefore: first.version, violations: [] });
   });
 });
