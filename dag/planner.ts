@@ -81,18 +81,18 @@ class GraphPlanner implements Planner {
   private readonly steps: readonly Step[];
   private readonly indexes = new Map<string, number>();
   private readonly downstream: Edges;
-  /** From a setup to the steps that `require` it. */
+  /** From a setup to the steps that `require` it; empty where none does, as in most graphs. */
   private readonly required: Edges;
 
   constructor(graph: Graph) {
     this.steps = graph.steps;
     this.downstream = newEdges(graph.steps.length);
-    this.required = newEdges(graph.steps.length);
-    for (const [index, step] of graph.steps.entries()) this.indexes.set(step.id, index);
-    for (const [index, step] of graph.steps.entries()) {
+    this.required = newEdges(graph.steps.some((step) => step.requires !== undefined) ? graph.steps.length : 0);
+    graph.steps.forEach((step, index) => this.indexes.set(step.id, index));
+    graph.steps.forEach((step, index) => {
       for (const id of step.upstream) addEdge(this.downstream, this.indexOf(id), index);
       for (const id of step.requires ?? none) addEdge(this.required, this.indexOf(id), index);
-    }
+    });
   }
 
   initial(ended: ReadonlyMap<string, StepStatus> = new Map()): PlannerState {
@@ -100,7 +100,7 @@ class GraphPlanner implements Planner {
     const state: PlannerState = {
       statuses: new Array<StepStatus>(size).fill('waiting'),
       upstream: newTally(size),
-      setups: newTally(size),
+      setups: newTally(this.required.length),
       open: size,
       cancelled: false,
     };
@@ -112,7 +112,7 @@ class GraphPlanner implements Planner {
 
   start(state: PlannerState): readonly Decision[] {
     const decisions: Decision[] = [];
-    this.propagate(state, [...this.steps.keys()], decisions);
+    this.propagate(state, this.everyStep(), decisions);
     return decisions;
   }
 
@@ -137,7 +137,7 @@ class GraphPlanner implements Planner {
       decisions.push({ kind: 'settle', stepId: step.id, status: 'cancelled', reason: 'the run was cancelled' });
     }
     // Only teardowns wait any more.
-    this.propagate(state, [...this.steps.keys()], decisions);
+    this.propagate(state, this.everyStep(), decisions);
     return decisions;
   }
 
@@ -229,6 +229,10 @@ class GraphPlanner implements Planner {
     const required = this.required[index] ?? none;
     const downstream = this.downstream[index] ?? none;
     return required.length === 0 ? downstream : [...downstream, ...required];
+  }
+
+  private everyStep(): readonly number[] {
+    return this.steps.map((_step, index) => index);
   }
 
   /** Nothing but teardowns comes after it. */
