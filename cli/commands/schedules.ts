@@ -31,7 +31,10 @@ export function schedulesCommand(program: Command): void {
       const rows = own.map((status) => rowOf(status, style));
       const header = ['NAME', 'RUNS', 'CRON', 'TIME ZONE', 'NEXT', 'OVERLAP', 'NOT RUN', 'UNDER WAY'].map(style.dim);
       const none = [`No schedules in ${client.environment}: "pawl schedules apply" makes those of the models' files.`];
-      output.answer({ schedules: own }, rows.length === 0 ? none : table(rows, { header, columns: output.columns }));
+      output.answer(
+        { schedules: own.map(({ schedule, ...stands }) => ({ ...schedule, ...stands })) },
+        rows.length === 0 ? none : table(rows, { header, columns: output.columns }),
+      );
     },
   );
   complete<object>(
