@@ -14,7 +14,8 @@ import { awsVariables, openBucket, openS3, openTemporal } from '../servers.js';
 import { ratioOf, spreadOf } from '../statistics.js';
 import { takeTurns } from '../take-turns.js';
 
-const lookEveryMs = 5;
+/** Often enough for a second, and seldom enough that the answers take no core away from the worker that starts. */
+const lookEveryMs = 25;
 /** `TASK_QUEUE_TYPE_WORKFLOW` in Temporal's API. */
 const workflowQueue = 1;
 const patienceMs = 60_000;
