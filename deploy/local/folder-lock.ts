@@ -49,13 +49,18 @@ const refusal = (root: string, pid: number | undefined): SystemError =>
     `pawl dev runs in ${root} already${pid === undefined ? '' : ` (process ${pid})`}: end that one first, or use it from another terminal with "pawl run".`,
   );
 
+/** Throws `Conflict` where another process holds the folder; makes nothing in it. */
+export async function refuseHeldFolder(root: string): Promise<void> {
+  const holder = await lockHolder(root);
+  if (holder !== undefined) throw refusal(root, holder);
+}
+
 /** Takes the folder for this process; answers what gives it back. Throws `Conflict`, naming the process that holds it. */
 export async function lockFolder(root: string): Promise<() => Promise<void>> {
   await mkdir(localFolder(root), { recursive: true, mode: 0o700 });
   const deadline = Date.now() + 2 * staleMs;
   for (;;) {
-    const holder = await lockHolder(root);
-    if (holder !== undefined) throw refusal(root, holder);
+    await refuseHeldFolder(root);
     try {
       const release = await lock(localFolder(root), {
         realpath: false,

@@ -9,7 +9,7 @@ import { ensurePython } from '../embedded/python.js';
 import type { S3Access } from '../embedded/s3-server.js';
 import { readDevFile, writeDevFile, type LocalPorts } from './dev-file.js';
 import { endLocalJobs } from './end-jobs.js';
-import { lockFolder } from './folder-lock.js';
+import { lockFolder, refuseHeldFolder } from './folder-lock.js';
 import { localVariables, withLocalVariables } from './local-environment.js';
 import type { LocalEvent } from './local-event.js';
 import { keptGateway, keptWorker } from './local-processes.js';
@@ -77,6 +77,8 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     if (failed.length > 0) throw failed[0];
   };
   try {
+    // Before the project is read, so that a second one is refused at once.
+    await refuseHeldFolder(root);
     onProgress('reading the project');
     const project = await loadProject(root, files);
     const { settings } = project;
