@@ -78,7 +78,8 @@ export class RolloutDesk {
     if (outcome !== undefined) return { status: 'finished', outcome };
     const description = await this.describe(request.model);
     if (description?.status.name !== 'RUNNING') return { status: 'gone' };
-    const view = await this.handle(request.model).query<RolloutView>('state');
+    const view = await look(request.model, () => this.handle(request.model).query<RolloutView>('state'));
+    if (view === undefined) return { status: 'gone' };
     const finished = view.finished.find(({ operationId }) => operationId === request.operationId);
     if (finished !== undefined) return { status: 'finished', outcome: finished };
     const isKnown = view.operation?.operationId === request.operationId || view.waiting === request.operationId;
@@ -90,21 +91,26 @@ export class RolloutDesk {
     const description = await this.describe(request.model);
     if (description?.status.name !== 'COMPLETED') return undefined;
     const handle = this.client.workflow.getHandle(description.workflowId, description.runId);
-    const { finished } = (await handle.result()) as { finished: RolloutOutcome[] };
-    return finished.find(({ operationId }) => operationId === request.operationId);
+    const result = await look(request.model, () => handle.result() as Promise<{ finished: RolloutOutcome[] }>);
+    return result?.finished.find(({ operationId }) => operationId === request.operationId);
   }
 
-  private async describe(model: string): Promise<WorkflowExecutionDescription | undefined> {
-    try {
-      return await this.handle(model).describe();
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw asSystemError(error, `The rollout of ${model} could not be looked up`);
-    }
+  private describe(model: string): Promise<WorkflowExecutionDescription | undefined> {
+    return look(model, () => this.handle(model).describe());
   }
 
   private handle(model: string) {
     return this.client.workflow.getHandle(rolloutWorkflowId(this.environment, model));
+  }
+}
+
+/** What Temporal says of a rollout; undefined where it knows none. Throws `Unavailable`, also where no worker answers. */
+async function look<T>(model: string, ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw asSystemError(error, `The rollout of ${model} could not be looked up`);
   }
 }
 

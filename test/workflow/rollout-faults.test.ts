@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { RolloutDesk } from '../../activities/rollout/requests.js';
 import { championOnly } from '../../systems/endpoint/transitions.js';
 import { endpointKey } from '../../systems/object-store/keys.js';
 import { SystemError } from '../../dag/failures.js';
@@ -221,6 +222,21 @@ describe('the run that asked', () => {
 });
 
 describe('the worker', () => {
+  test('that is not there to say how a rollout stands is passing trouble', async () => {
+    const { client, model } = stage;
+    const { environment } = stage.systems;
+    const handle = await client.workflow.start('rollout', {
+      workflowId: rolloutId(stage),
+      taskQueue: `nobody-${randomUUID()}`,
+      args: [{ environment, model }],
+    });
+    const desk = new RolloutDesk(client, environment);
+    const asked = client.withDeadline(Date.now() + 3000, () => desk.check({ model, operationId: 'asked-before' }));
+    await expect(asked).rejects.toMatchObject({ type: 'Unavailable' });
+    await handle.terminate('nobody works on it');
+    expect(await desk.check({ model, operationId: 'asked-before' })).toEqual({ status: 'gone' });
+  });
+
   test('that is replaced within the lease costs nothing', async () => {
     await stage.close();
     stage = await openStage();
