@@ -6,30 +6,37 @@ import { z } from 'zod';
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
-/** A job's `PAWL-PROGRESS`, whatever its program puts there; a canary's judgement so far. */
-const heartbeat = z.object({ progress: z.record(z.string(), z.unknown()).optional(), summary: z.string().optional() });
+const said = z.object({
+  /** A job's `PAWL-PROGRESS`: whatever its program puts there. */
+  progress: z.record(z.string(), z.unknown()).optional(),
+  /** A canary's judgement so far. */
+  summary: z.string().optional(),
+});
 
-/** One line for each activity that has something to say: `step 120 of 400 · epoch 1 · loss 1.93`. */
-export function activityProgress({ raw }: Pick<WorkflowExecutionDescription, 'raw'>): string[] {
+export type ActivityProgress = z.infer<typeof said>;
+
+/** What each activity that has something to say said last. */
+export function activityProgress({ raw }: Pick<WorkflowExecutionDescription, 'raw'>): ActivityProgress[] {
   return (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => {
     const payload = heartbeatDetails?.payloads?.[0];
     if (payload == null) return [];
-    const said = heartbeat.safeParse(defaultPayloadConverter.fromPayload(payload));
-    if (!said.success) return [];
-    const { progress = {}, summary } = said.data;
-    return [describeProgress(progress), summary ?? ''].filter((line) => line !== '');
+    const parsed = said.safeParse(defaultPayloadConverter.fromPayload(payload));
+    return parsed.success && Object.keys(parsed.data).length > 0 ? [parsed.data] : [];
   });
 }
 
-/** Pure. */
-export function describeProgress(progress: Readonly<Record<string, unknown>>): string {
+/** In one line: `step 120 of 400 · epoch 1 · loss 1.93`. Empty where nothing can be said so. Pure. */
+export const describeProgress = ({ progress = {}, summary = '' }: ActivityProgress): string =>
+  [...describeJob(progress), summary].filter((part) => part !== '').join(' · ');
+
+function describeJob(progress: Readonly<Record<string, unknown>>): string[] {
   const { step, steps, ...others } = progress;
   const place = typeof step === 'number' && typeof steps === 'number' ? [`step ${step} of ${steps}`] : [];
   const rest = Object.entries(place.length > 0 ? others : progress).flatMap(([name, value]) => {
     const parsed = scalar.safeParse(value);
     return parsed.success ? [`${name} ${typeof parsed.data === 'number' ? shortest(parsed.data) : parsed.data}`] : [];
   });
-  return [...place, ...rest].join(' · ');
+  return [...place, ...rest];
 }
 
 const shortest = (value: number): string =>

@@ -10,7 +10,7 @@ import { readJson } from '../systems/object-store/json-object.js';
 import { runKey } from '../systems/object-store/keys.js';
 import type { ObjectStore } from '../systems/object-store/port.js';
 import type { RunState } from '../workflows/dag-run/run-state.js';
-import { activityProgress } from './activity-progress.js';
+import { activityProgress, type ActivityProgress } from './activity-progress.js';
 import type { RunView, StepView } from './run-view.js';
 
 /** A worker that is there answers sooner. */
@@ -97,7 +97,7 @@ export class RunReader {
 
   /** A rollout is a workflow of its own: what it does at the moment belongs to the picture. */
   async #addRollout(
-    to: { notes: string[]; progress: string[] },
+    to: { notes: string[]; progress: ActivityProgress[] },
     state: RunState | undefined,
     steps: readonly StepView[],
   ): Promise<void> {

@@ -1,6 +1,7 @@
 // Where a run stands, drawn as lines: for the live table and for the log of one. Pure.
 
 import type { RunState } from '../workflows/dag-run/run-state.js';
+import { describeProgress, type ActivityProgress } from './activity-progress.js';
 import { duration } from './format.js';
 import { colourOutcome } from './outcome.js';
 import { fit, printable, type Style } from './style.js';
@@ -15,8 +16,7 @@ export interface RunView {
   readonly steps: readonly StepView[];
   /** What else a person should know: a rollout's note, that no worker answers. */
   readonly notes: readonly string[];
-  /** What its activities say of themselves just now. */
-  readonly progress: readonly string[];
+  readonly progress: readonly ActivityProgress[];
 }
 
 export type StepView = RunState['steps'][number];
@@ -75,9 +75,13 @@ export function drawRun(view: RunView, { style, now, columns, rows = Infinity }:
   );
   const more = left > 0 ? [style.dim(`  … and ${left} more steps (${counts(view.steps)})`)] : [];
   const notes = view.notes.map((note) => fit(`  ${style.yellow(printable(note))}`, columns));
-  const progress = view.progress.map((line) => fit(`  ${style.dim(printable(line))}`, columns));
+  const progress = progressLines(view).map((line) => fit(`  ${style.dim(line)}`, columns));
   return [fit(head, columns), ...lines, ...more, ...notes, ...progress];
 }
+
+/** How far its activities are, a line each. */
+export const progressLines = ({ progress }: RunView): string[] =>
+  progress.map((said) => printable(describeProgress(said))).filter((line) => line !== '');
 
 const timeOf = ({ startedAt, endedAt }: StepView, now: Date): string =>
   startedAt === null

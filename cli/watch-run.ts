@@ -6,7 +6,7 @@ import type { PawlClient } from '../client/client.js';
 import { clock } from './format.js';
 import type { Output } from './output.js';
 import type { RunReader } from './read-run.js';
-import { changesBetween, drawRun, type RunView } from './run-view.js';
+import { changesBetween, drawRun, progressLines, type RunView } from './run-view.js';
 
 /** A long poll that Temporal answers after 20 s at the latest. */
 const longPollMs = 60_000;
@@ -109,7 +109,7 @@ class Screen {
     } else {
       const changes = changesBetween(this.#last, view);
       const isQuiet = changes.length === 0 && performance.now() - this.#toldMs > plainEveryMs;
-      for (const line of isQuiet ? view.progress : changes) this.output.line(`${clock(new Date())}  ${line}`);
+      for (const line of isQuiet ? progressLines(view) : changes) this.output.line(`${clock(new Date())}  ${line}`);
       if (isQuiet || changes.length > 0) this.#toldMs = performance.now();
       this.#last = view;
     }

@@ -1,6 +1,6 @@
 // Composes a worker: DAGs, tasks and systems in, a Temporal worker out that runs them all under their own names.
 
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { ExternalStorage } from '@temporalio/common/lib/converter/extstore.js';
 import { pino, type Logger } from 'pino';
 import { admit } from '../activities/engine/admit.js';
@@ -8,11 +8,13 @@ import { catalogOf } from '../activities/engine/catalog.js';
 import type { EngineActivities } from '../activities/engine/protocol.js';
 import { writeRunRecord } from '../activities/engine/run-record.js';
 import { taskActivities, unknownTask } from '../activities/engine/task-activity.js';
+import { temporalSettings } from '../client/connect.js';
 import type { Dag } from '../dag/dag.js';
 import { SystemError } from '../dag/failures.js';
 import type { Task } from '../dag/task.js';
 import type { Systems } from '../systems/systems.js';
 import { workflowBundlePath } from './bundle.js';
+import { connectWorker } from './connect.js';
 import { checkSearchAttributes } from './check-search-attributes.js';
 import { externalStorage } from './external-storage.js';
 import { failureInterceptor } from './failure-interceptor.js';
@@ -23,8 +25,8 @@ type Activity = (...args: never[]) => Promise<unknown>;
 export interface PawlWorkerOptions {
   /** Stays open when the worker ends. Without one, `address` is connected to, and closed. */
   readonly connection?: NativeConnection;
+  /** As Temporal's standard settings say, unless set; the namespace likewise. */
   readonly address?: string;
-  /** `default` unless set. */
   readonly namespace?: string;
   /** Says the environment, too. */
   readonly systems: Systems;
@@ -66,10 +68,12 @@ export const taskQueueOf = (environment: string): string => `pawl-${environment}
  * `Unavailable` where Temporal does not answer.
  */
 export async function createWorker(options: PawlWorkerOptions): Promise<PawlWorker> {
-  const { systems, namespace = 'default', taskQueue = taskQueueOf(systems.environment) } = options;
+  const { systems, taskQueue = taskQueueOf(systems.environment) } = options;
+  const settings = temporalSettings(options);
+  const { namespace } = settings;
   const logger = options.logger ?? pino({ level: process.env.PAWL_LOG_LEVEL ?? 'info' });
   const activities = activitiesOf(options, logger);
-  const connection = options.connection ?? (await connect(options.address));
+  const connection = options.connection ?? (await connectWorker(settings));
   const release = async (): Promise<void> => {
     if (options.connection === undefined) await connection.close();
   };
@@ -131,16 +135,4 @@ function activitiesOf(options: PawlWorkerOptions, logger: Logger): Record<string
       `The task name ${JSON.stringify(clash)} is one that Pawl uses itself: rename the task.`,
     );
   return { ...ofTasks, ...own, default: unknownTask };
-}
-
-async function connect(address = 'localhost:7233'): Promise<NativeConnection> {
-  try {
-    return await NativeConnection.connect({ address });
-  } catch (cause) {
-    throw new SystemError(
-      'Unavailable',
-      `No Temporal server answers at ${address}: is it running, and is the address right?`,
-      { cause },
-    );
-  }
 }

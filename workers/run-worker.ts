@@ -1,13 +1,11 @@
 // A worker as a deployment runs it: the ready-made pipelines and a team's project, the systems of its settings, one Temporal worker.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createRolloutActivities } from '../activities/rollout/rollout-activities.js';
-import { lazyClient, temporalSettings, type TemporalSettings } from '../client/connect.js';
-import { SystemError } from '../dag/failures.js';
+import { lazyClient, temporalSettings } from '../client/connect.js';
 import { readyMadeDags, readyMadeTasks } from '../pipelines/ready-made.js';
 import { ServingKeeper } from '../systems/serving/keeper.js';
+import { connectWorker } from './connect.js';
 import { createWorker, type PawlWorkerOptions } from './create-worker.js';
 import { externalStorage } from './external-storage.js';
 import type { Project } from './project.js';
@@ -28,23 +26,8 @@ export interface RunWorkerOptions {
   readonly temporal?: PawlWorkerOptions['temporal'];
 }
 
+/** A server that is started together with its worker is waited for so long. */
 const patienceMs = 10_000;
-
-/** Waits for a server that is started together with its worker. */
-async function connect({ address, connection }: TemporalSettings): Promise<NativeConnection> {
-  const startedMs = performance.now();
-  for (;;) {
-    try {
-      return await NativeConnection.connect({ address, ...connection });
-    } catch (cause) {
-      if (performance.now() - startedMs > patienceMs)
-        throw new SystemError('Unavailable', `No Temporal server answers at ${address}: check TEMPORAL_ADDRESS.`, {
-          cause,
-        });
-      await sleep(200);
-    }
-  }
-}
 
 /** Throws what `createWorker` and `composeSystems` throw. */
 export async function runWorker(
@@ -57,7 +40,7 @@ export async function runWorker(
   const storage = externalStorage(systems.objects);
   // Connects with a rollout's first request or the reaper's first look: the worker's own connection tells whether Temporal answers.
   const client = lazyClient(temporal, storage);
-  const connection = await connect(temporal);
+  const connection = await connectWorker(temporal, patienceMs);
   const worker = await createWorker({
     connection,
     namespace: temporal.namespace,

@@ -1,5 +1,6 @@
 // The story, act by act. An act that does not end as it is told throws an `OtherEnding`.
 
+import { z } from 'zod';
 import type { RunRecord } from '../../activities/engine/run-record-schema.js';
 import { rolloutOutcome, type RolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
 import { verdict } from '../../activities/schemas/verdict.js';
@@ -112,6 +113,8 @@ export async function baseline(world: World): Promise<void> {
 /** How far the training is when its worker is killed. */
 const killAtShare = 0.2;
 
+const trainingProgress = z.object({ step: z.number(), steps: z.number() });
+
 export async function goodRecipe(world: World): Promise<void> {
   world.screen.heading(
     'Act 1 · a good recipe',
@@ -129,8 +132,8 @@ export async function goodRecipe(world: World): Promise<void> {
     },
     async ({ steps, progress }) => {
       const isTraining = steps.some(({ id, status }) => id === 'fine-tune' && status === 'running');
-      const [, at = '0', of = '1'] = progress.map((line) => /^step (\d+) of (\d+)/.exec(line)).find(Boolean) ?? [];
-      if (job === undefined && isTraining && Number(at) >= Number(of) * killAtShare)
+      const at = progress.map((said) => trainingProgress.safeParse(said.progress)).find(({ success }) => success)?.data;
+      if (job === undefined && isTraining && at !== undefined && at.step >= at.steps * killAtShare)
         job = await killAndReplaceWorker(world);
     },
   );

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runRecord, type RunRecord } from '../../activities/engine/run-record-schema.js';
-import type { RunView, StepView } from '../../cli/run-view.js';
+import { progressLines, type RunView, type StepView } from '../../cli/run-view.js';
 import { duration } from '../../cli/format.js';
 import { readJson } from '../../systems/object-store/json-object.js';
 import { runKey } from '../../systems/object-store/keys.js';
@@ -49,9 +49,9 @@ function tellStep({ screen }: World, { id, status, startedAt, endedAt, reason }:
   screen.line(`${mark} ${id.padEnd(20)} ${dim(took.padStart(6))}${why}`);
 }
 
-function describe({ steps, progress, notes }: RunView): string | undefined {
-  const running = steps.filter(({ status }) => status === 'running').map(({ id }) => id);
-  return running.length === 0 ? undefined : [running.join(', '), ...progress, ...notes].join(' · ');
+function describe(view: RunView): string | undefined {
+  const running = view.steps.filter(({ status }) => status === 'running').map(({ id }) => id);
+  return running.length === 0 ? undefined : [running.join(', '), ...progressLines(view), ...view.notes].join(' · ');
 }
 
 function trafficOf({ traffic }: World): string {

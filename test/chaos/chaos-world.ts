@@ -9,7 +9,8 @@ import { rolloutWorkflowId } from '../../activities/rollout/requests.js';
 import type { Run } from '../../client/client.js';
 import { SshCompute } from '../../systems/compute/ssh.js';
 import type { S3Access } from '../../deploy/embedded/s3-server.js';
-import { LifecycleWorld, modelFile, questions, until } from '../fixtures/lifecycle-world.js';
+import { LifecycleWorld, modelFile, questions } from '../fixtures/lifecycle-world.js';
+import { until } from '../fixtures/until.js';
 import { readEffectLog, type EffectLog } from './effects.js';
 import {
   endpointIsAtRest,

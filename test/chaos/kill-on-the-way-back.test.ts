@@ -1,8 +1,8 @@
 // kill -9 of the worker before and after every effect on the way back: from a canary that fails its users, to the previous
-// version as an engineer asks for it, and where the lease runs out meanwhile.
+// version or another one as an engineer asks for it, and where the lease runs out meanwhile.
 
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { ChaosWorld } from './chaos-world.js';
+import { ChaosWorld, steady } from './chaos-world.js';
 import { rolloutSites } from './effect-sites.js';
 import { expectKilledAround } from './expect-killed.js';
 
@@ -83,5 +83,32 @@ describe('a worker that is killed around every effect on the way back', () => {
     expect(run.reason).toMatch(/lease ran out/);
     expect(await chaos.lastChange()).toBe('expire');
     expectKilledAround(chaos.effects, ['objects.put endpoint history rollback', 'objects.put endpoint expire']);
+  });
+
+  test('takes a trial off first where it is to go to another version', { timeout: 900_000 }, async () => {
+    const { world } = chaos;
+    const champion = (await world.endpoint())?.champion;
+    const toVersion = champion === 2 ? 1 : 2;
+    await chaos.killAt('');
+    const run = await chaos.conduct(async () => {
+      const begun = await chaos.begin({ epochs: 40, rollout: { ...steady, pauseMs: 600_000 } });
+      await chaos.whileOpen(begun, chaos.onTrial());
+      await chaos.forget('.');
+      await chaos.killAt(rolloutSites);
+      const ended = await world.run({ model: world.model, reason: 'one that is known', toVersion }, 'rollback');
+      expect((await chaos.endOf(begun)).outcome).toBe('rolled-back');
+      return { outcome: 'promoted', output: { ...ended.output, version: ended.output['champion'] } };
+    });
+    expect(run).toMatchObject({ version: toVersion, championBefore: champion, violations: [] });
+    expectKilledAround(chaos.effects, [
+      'temporal.begin rollback',
+      'objects.put endpoint abort',
+      'objects.put endpoint history weight 50',
+      'objects.put serving record launching, job known',
+      'compute.submit service',
+      'objects.put endpoint rollback',
+      'objects.put endpoint history abort',
+      'objects.put serving record retired',
+    ]);
   });
 });

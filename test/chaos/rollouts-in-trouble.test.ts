@@ -2,7 +2,7 @@
 // a worker that is replaced within a canary, and answers that take longer than a version has left.
 
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { until } from '../fixtures/lifecycle-world.js';
+import { until } from '../fixtures/until.js';
 import { ChaosWorld, slowAnswers, slowServer } from './chaos-world.js';
 
 const timeout = 600_000;
@@ -22,10 +22,14 @@ afterAll(() => chaos.close());
 
 describe('two rollouts of one endpoint at once', () => {
   test('the second is refused, and the first is as good as alone', { timeout }, async () => {
-    const run = await chaos.harmTrial({ epochs: ++epochs, rollout: { pauseMs: 15_000 } }, async (first) => {
+    const { model } = chaos.world;
+    const run = await chaos.harmTrial({ epochs: ++epochs }, async (first) => {
+      // However long the second takes to get there, the first is still on its way.
+      expect(await chaos.pawl('pause', model, '--reason', 'another one comes')).toMatchObject({ code: 0 });
       const second = await chaos.begin({ epochs: ++epochs });
       await expect(chaos.endOf(second)).rejects.toThrow(/is on its way/);
       expect(second.workflowId).not.toBe(first.workflowId);
+      expect(await chaos.pawl('resume', model, '--reason', 'it was refused')).toMatchObject({ code: 0 });
     });
     expect(run).toMatchObject({ outcome: 'promoted', version: 3, violations: [] });
   });

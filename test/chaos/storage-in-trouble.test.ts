@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { endpointKey } from '../../systems/object-store/keys.js';
 import { startS3Proxy, type Harm, type PlacedFault, type S3Proxy } from '../faults/s3-proxy.js';
-import { until } from '../fixtures/lifecycle-world.js';
+import { until } from '../fixtures/until.js';
 import { ChaosWorld, steady } from './chaos-world.js';
 
 const timeout = 600_000;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { freePort } from '../../deploy/embedded/ports.js';
 import { startTemporalServer, type TemporalServer } from '../../deploy/embedded/temporal-server.js';
-import { until } from '../fixtures/lifecycle-world.js';
+import { until } from '../fixtures/until.js';
 import { ChaosWorld, steady } from './chaos-world.js';
 
 const timeout = 600_000;

@@ -10,7 +10,7 @@ import { readJobResult } from '../../activities/remote-job/result.js';
 import { ensurePython } from '../../deploy/embedded/python.js';
 import { readJson } from '../../systems/object-store/json-object.js';
 import { jobsPrefix } from '../../systems/object-store/keys.js';
-import { until } from '../fixtures/lifecycle-world.js';
+import { until } from '../fixtures/until.js';
 import { startSshd, type Sshd } from '../fixtures/sshd.js';
 import { ChaosWorld } from './chaos-world.js';
 

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { readRunRecord } from '../../activities/engine/run-record.js';
 import { runKey } from '../../systems/object-store/keys.js';
 import { Reaper } from '../../workers/reaper.js';
-import { LifecycleWorld, until } from '../fixtures/lifecycle-world.js';
+import { LifecycleWorld } from '../fixtures/lifecycle-world.js';
+import { until } from '../fixtures/until.js';
 
 let world: LifecycleWorld;
 

@@ -8,7 +8,7 @@ test.each([
   [{ step: 3, epoch: 1 }, 'step 3 · epoch 1'],
   [{ nested: { of: 'no use' } }, ''],
 ])('a program’s progress is said in one line: %j', (progress, line) => {
-  expect(describeProgress(progress)).toBe(line);
+  expect(describeProgress({ progress })).toBe(line);
 });
 
 test('what activities under way last said is read, and what is no progress is left out', () => {
@@ -22,5 +22,9 @@ test('what activities under way last said is read, and what is no progress is le
     heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] },
   }));
   const raw = { pendingActivities: [...pendingActivities, {}] } as Parameters<typeof activityProgress>[0]['raw'];
-  expect(activityProgress({ raw })).toEqual(['step 1 of 2', 'no traffic yet']);
+  expect(activityProgress({ raw })).toEqual([{ progress: { step: 1, steps: 2 } }, { summary: 'no traffic yet' }]);
+});
+
+test('a canary’s judgement so far is said as it stands', () => {
+  expect(describeProgress({ summary: 'no traffic yet' })).toBe('no traffic yet');
 });

@@ -1,0 +1,27 @@
+// A worker's own connection to Temporal.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NativeConnection } from '@temporalio/worker';
+import type { TemporalSettings } from '../client/connect.js';
+import { SystemError } from '../dag/failures.js';
+
+/** Tries for `patienceMs`, for a server that is started together with its worker. Throws `Unavailable`. */
+export async function connectWorker(
+  { address, connection }: TemporalSettings,
+  patienceMs = 0,
+): Promise<NativeConnection> {
+  const startedMs = performance.now();
+  for (;;) {
+    try {
+      return await NativeConnection.connect({ address, ...connection });
+    } catch (cause) {
+      if (performance.now() - startedMs >= patienceMs)
+        throw new SystemError(
+          'Unavailable',
+          `No Temporal server answers at ${address}: is it running, and is TEMPORAL_ADDRESS right?`,
+          { cause },
+        );
+      await sleep(200);
+    }
+  }
+}
