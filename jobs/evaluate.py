@@ -36,6 +36,7 @@ from language_model import (  # noqa: E402
     load_tokenizer,
     padding_id,
     read_examples,
+    token_losses,
     use_threads,
 )
 from pawl_job import BadInput, Job, PassingTrouble, Reader, Stop, finite, progress, refuse, run  # noqa: E402
@@ -48,7 +49,6 @@ from text_metrics import (  # noqa: E402
     perplexity_of,
     rouge_l,
 )
-from torch.nn.functional import cross_entropy  # noqa: E402
 
 METRICS = ("perplexity", "exactMatch", "f1", "rougeL", "latency")
 _ANSWER_METRICS = {"exactMatch": exact_match, "f1": f1, "rougeL": rouge_l}
@@ -194,10 +194,10 @@ class Model:
                 learnt[place, :length] = torch.tensor(encoded[index][1])
                 mask[place, :length] = 1
             ids, mask = ids.to(self.device), mask.to(self.device)
-            wanted = learnt[:, 1:].to(self.device)
-            logits = self.model(input_ids=ids, attention_mask=mask).logits[:, :-1]
+            learnt = learnt.to(self.device)
+            wanted = learnt[:, 1:]
             losses = torch.zeros(wanted.shape, dtype=torch.float64, device=self.device)
-            losses[wanted] = cross_entropy(logits[wanted].float(), ids[:, 1:][wanted], reduction="none").double()
+            losses[wanted] = token_losses(self.model, ids, mask, learnt).double()
             for place, index in enumerate(indices):
                 count = int(wanted[place].sum())
                 if count > 0:

@@ -34,6 +34,7 @@ from language_model import (  # noqa: E402
     load_model,
     load_tokenizer,
     padding_id,
+    token_losses,
     use_threads,
 )
 from pawl_job import (  # noqa: E402
@@ -48,7 +49,6 @@ from pawl_job import (  # noqa: E402
     save_checkpoint,
 )
 from recipe import Recipe, learning_rate, read_recipe, total_steps  # noqa: E402
-from torch.nn.functional import cross_entropy  # noqa: E402
 from training_data import TokenStore, epoch_batches, load_split  # noqa: E402
 from training_state import NotUsable, Position, restore_state, save_state  # noqa: E402
 
@@ -210,7 +210,7 @@ class Trainer:
         """One optimizer step over one or more batches; every token counts the same, whichever batch it is in."""
         at = self.position
         parts = [self.train_store.batch(indices, self.padding) for indices in group]
-        targets = sum(int((labels[:, 1:] != -100).sum()) for _, _, labels in parts)
+        targets = sum(int(learnt[:, 1:].sum()) for _, _, learnt in parts)
         rate = learning_rate(self.recipe, at.step, self.steps)
         for options in self.optimizer.param_groups:
             options["lr"] = rate
@@ -235,12 +235,10 @@ class Trainer:
 
     def _loss(self, part: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, int]:
         """The summed loss over the learnt tokens of a batch, and how many they are."""
-        ids, mask, labels = (tensor.to(self.device, non_blocking=True) for tensor in part)
+        ids, mask, learnt = (tensor.to(self.device, non_blocking=True) for tensor in part)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
-            logits = self.model(input_ids=ids, attention_mask=mask).logits
-        targets = labels[:, 1:]
-        learnt = targets != -100
-        return cross_entropy(logits[:, :-1][learnt].float(), targets[learnt], reduction="sum"), int(learnt.sum())
+            losses = token_losses(self.model, ids, mask, learnt)
+        return losses.sum(), losses.numel()
 
     def _record(self, last: bool) -> None:
         """Adds a point to the curve where one is due. Its numbers repeat themselves bit for bit, so it holds no times."""

@@ -5,6 +5,7 @@ Used by training and by evaluation, so that both read a row in the same way.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import torch
 from pawl_job import BadInput, PassingTrouble, read_rows
 from safe_files import UnsafeFile, refuse_unsafe_files
+from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -104,6 +106,27 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
 def context_length(model: Any) -> int | None:
     """How many tokens the model can see, where its configuration says so."""
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def token_losses(model: Any, ids: torch.Tensor, mask: torch.Tensor, learnt: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy (nats) of the learnt tokens, row by row in their order; all three tensors are rows × tokens.
+
+    Logits are worked out only at the places that some row learns: those of a long prompt and a large vocabulary would take
+    most of the memory and the time, for nothing.
+    """
+    wanted = learnt[:, 1:]
+    places = wanted.any(0).nonzero().squeeze(1)
+    if _takes_places(model):
+        logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=places).logits
+    else:
+        logits = model(input_ids=ids, attention_mask=mask).logits[:, places]
+    kept = wanted[:, places]
+    return cross_entropy(logits[kept].float(), ids[:, 1:][:, places][kept], reduction="none")
+
+
+def _takes_places(model: Any) -> bool:
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "logits_to_keep" in inspect.signature(base.forward).parameters
 
 
 @dataclass(frozen=True)

@@ -45,19 +45,17 @@ class TokenStore:
             self.starts.append(len(self.ids))
 
     def batch(self, indices: list[int], padding: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Token ids, attention mask and labels (-100: not learnt), padded on the right to the longest."""
+        """Token ids, attention mask and which are to be learnt, padded on the right to the longest."""
         longest = max(self.length(index) for index in indices)
         ids = torch.full((len(indices), longest), padding, dtype=torch.long)
         mask = torch.zeros((len(indices), longest), dtype=torch.long)
-        labels = torch.full((len(indices), longest), -100, dtype=torch.long)
+        learnt = torch.zeros((len(indices), longest), dtype=torch.bool)
         for row, index in enumerate(indices):
             start, end = self.starts[index], self.starts[index + 1]
-            tokens = torch.tensor(self.ids[start:end], dtype=torch.long)
-            learnt = torch.tensor(self.learnt[start:end], dtype=torch.bool)
-            ids[row, : end - start] = tokens
+            ids[row, : end - start] = torch.tensor(self.ids[start:end], dtype=torch.long)
             mask[row, : end - start] = 1
-            labels[row, : end - start] = torch.where(learnt, tokens, -100)
-        return ids, mask, labels
+            learnt[row, : end - start] = torch.tensor(self.learnt[start:end], dtype=torch.bool)
+        return ids, mask, learnt
 
 
 def load_split(path: Path, tokenizer: Any, *, max_tokens: int, prompt_format: str, max_rows: int | None = None) -> TokenStore:

@@ -126,7 +126,7 @@ export async function goodRecipe(world: World): Promise<void> {
     world,
     {
       id: 'good-recipe',
-      reason: 'three times the training',
+      reason: 'more training',
       overrides: { train: { base: world.base } },
       expected: 'promoted',
     },

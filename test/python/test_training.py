@@ -24,7 +24,7 @@ import torch  # noqa: E402
 from evaluate import main as evaluate  # noqa: E402
 from fine_tune import Trainer  # noqa: E402
 from fine_tune import main as fine_tune  # noqa: E402
-from language_model import encode_prompt, encode_row, load_tokenizer, read_examples  # noqa: E402
+from language_model import encode_prompt, encode_row, load_tokenizer, read_examples, token_losses  # noqa: E402
 from make_base_model import make_base_model  # noqa: E402
 from pawl_job import BadInput, Job, PassingTrouble  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
@@ -360,6 +360,26 @@ class Evaluate(Case):
                 {"batchSize": batch, "suites": [{"metrics": ["perplexity"]}]}, artifact=self.good
             )
             self.assertAlmostEqual(result["metrics"]["perplexity"]["value"], math.exp(total / count), places=4)
+
+    def test_a_model_that_knows_no_places_has_the_same_losses(self):
+        model = AutoModelForCausalLM.from_pretrained(self.good)
+
+        class Plain:
+            def forward(self, input_ids, attention_mask):
+                return model(input_ids=input_ids, attention_mask=attention_mask)
+
+            __call__ = forward
+
+        ids = torch.tensor([[5, 6, 7, 8], [9, 5, 6, 0]])
+        mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+        for learnt in (
+            torch.tensor([[False, False, True, True], [True, True, True, False]]),
+            torch.zeros((2, 4), dtype=torch.bool),
+        ):
+            with torch.no_grad():
+                losses, same = token_losses(model, ids, mask, learnt), token_losses(Plain(), ids, mask, learnt)
+            self.assertEqual(len(losses), int(learnt[:, 1:].sum()))
+            torch.testing.assert_close(losses, same)
 
     def test_answers_do_not_depend_on_the_batch_and_end_before_a_stop(self):
         settings = {"suites": [{"metrics": ["f1"], "maxNewTokens": 6}]}

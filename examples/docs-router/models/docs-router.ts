@@ -27,7 +27,7 @@ export default model({
   },
   train: {
     base: 's3://lake/base/router/',
-    recipe: full({ learningRate: 2e-3, epochs: 1.25, batchSize: 8, maxTokens: 192, seed: 7, threads: 2 }),
+    recipe: full({ learningRate: 2e-3, epochs: 1.25, batchSize: 16, maxTokens: 192, seed: 7, threads: 2 }),
   },
   evaluate: {
     suites: [{ metrics: ['exactMatch', 'f1'], maxExamples: 200, maxNewTokens: 8, stop: ['\n'] }],
@@ -36,7 +36,7 @@ export default model({
   },
   gate: [
     atLeast('exactMatch', 0.4, { minSamples: 150 }),
-    notWorseThan('champion', 'exactMatch', { by: 0.08, minSamples: 150 }),
+    notWorseThan('champion', 'exactMatch', { by: 0.1, minSamples: 150 }),
   ],
   serve: {
     command: [
