@@ -22,14 +22,17 @@ afterAll(() => chaos.close());
 
 describe('two rollouts of one endpoint at once', () => {
   test('the second is refused, and the first is as good as alone', { timeout }, async () => {
-    const { model } = chaos.world;
+    const meant = [chaos.world.model, '--version', '3', '--reason', 'another one comes'];
     const run = await chaos.harmTrial({ epochs: ++epochs }, async (first) => {
       // However long the second takes to get there, the first is still on its way.
-      expect(await chaos.pawl('pause', model, '--reason', 'another one comes')).toMatchObject({ code: 0 });
+      expect(await chaos.pawl('pause', ...meant)).toMatchObject({
+        code: 0,
+        answer: expect.stringContaining('is paused'),
+      });
       const second = await chaos.begin({ epochs: ++epochs });
       await expect(chaos.endOf(second)).rejects.toThrow(/is on its way/);
       expect(second.workflowId).not.toBe(first.workflowId);
-      expect(await chaos.pawl('resume', model, '--reason', 'it was refused')).toMatchObject({ code: 0 });
+      expect(await chaos.pawl('resume', ...meant)).toMatchObject({ code: 0 });
     });
     expect(run).toMatchObject({ outcome: 'promoted', version: 3, violations: [] });
   });
