@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
 const rooms = {
   stats: [],
   dag: [],
-  systems: ['dag/failures'],
+  systems: ['dag/failures', 'dag/digest'],
   gateway: ['systems', 'dag/failures'],
   activities: ['dag', 'stats', 'systems/object-store/keys', 'systems/endpoint'],
   pipelines: ['dag', 'stats', 'activities'],

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { task } from '../dag/task.js';
+import { latestOrigin } from './origin.js';
 import { datasetRef } from './schemas/dataset.js';
 
 export const detectChange = task({
@@ -28,9 +29,9 @@ export const detectChange = task({
     if (force) return changed('asked for by force');
     const champion = (await systems.endpoints.read(model))?.state.champion;
     if (typeof champion !== 'number') return changed('the endpoint has no champion yet');
-    const { lineage } = await systems.registry.version(model, champion);
-    if (lineage.datasetId !== dataset.id) return changed(`the data differs from that of version ${champion}`);
-    if (lineage.settingsDigest !== settingsDigest)
+    const origin = latestOrigin(await systems.registry.version(model, champion));
+    if (origin.datasetId !== dataset.id) return changed(`the data differs from that of version ${champion}`);
+    if (origin.settingsDigest !== settingsDigest)
       return changed(`the settings differ from those of version ${champion}`);
     const explanation = `version ${champion}, the champion, was trained from this data under these settings`;
     return { changed: false, outcome: 'unchanged' as const, explanation };

@@ -5,6 +5,7 @@ import type { ResolveContext } from '../dag/context.js';
 import { digestOf } from '../dag/digest.js';
 import { SystemError } from '../dag/failures.js';
 import { parseWith } from '../dag/validation.js';
+import { jobPlaces } from './schemas/job-places.js';
 import { modelFile, type ModelSettings } from './schemas/model-settings.js';
 
 type Plain = Readonly<Record<string, unknown>>;
@@ -38,7 +39,12 @@ export function modelSettings(
   return parseWith(modelFile, layOver(file, overrides), `model ${model}`);
 }
 
-/** What decides how a model turns out: the same data under the same digest need not be trained again. */
-export const settingsDigest = ({ data, train, evaluate }: ModelSettings): string => digestOf({ data, train, evaluate });
+/** Where a job runs and how long it may take changes nothing in what comes of it. */
+const withoutPlaces = (settings: ModelSettings['train'] | ModelSettings['evaluate']): Plain =>
+  Object.fromEntries(Object.entries(settings).filter(([name]) => name === 'environment' || !(name in jobPlaces)));
+
+/** What decides how a model turns out and how it is served: the same data under the same digest give nothing new. */
+export const settingsDigest = ({ data, train, evaluate, serve }: ModelSettings): string =>
+  digestOf({ data, train: withoutPlaces(train), evaluate: withoutPlaces(evaluate), serve });
 
 export const overrides = z.record(z.string(), z.unknown());

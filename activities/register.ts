@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Json } from '../dag/graph.js';
 import { task } from '../dag/task.js';
+import { originTags } from './origin.js';
 import { artifactRef } from './schemas/artifact.js';
 import { datasetRef } from './schemas/dataset.js';
 import { evaluationReport } from './schemas/evaluation.js';
@@ -33,12 +34,12 @@ export const register = task({
   deadline: '1h',
   run: async (input, { systems, run, log }) => {
     const champion = (await systems.endpoints.read(input.model))?.state.champion;
+    const origin = { datasetId: input.dataset.id, settingsDigest: input.settingsDigest };
     const registered = await systems.registry.register(input.model, {
       artifact: input.artifact,
       lineage: {
-        datasetId: input.dataset.id,
+        ...origin,
         codeVersion: codeVersion(),
-        settingsDigest: input.settingsDigest,
         workflowId: run.workflowId,
         runId: run.runId,
         ...(typeof champion === 'number' && { parentVersion: champion }),
@@ -49,6 +50,8 @@ export const register = task({
       tags: input.tags,
       by: run.by ?? input.owner,
     });
+    const news = originTags(registered, origin);
+    if (news !== undefined) await systems.registry.tag(input.model, registered.version, news);
     log.info({ model: input.model, version: registered.version }, 'registered');
     return { version: registered.version, registeredAt: registered.createdAt };
   },

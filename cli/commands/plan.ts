@@ -1,6 +1,7 @@
 // `pawl plan MODEL`: what a run of the lifecycle would do, from the model's file and from what is served now.
 
 import type { Command } from 'commander';
+import { latestOrigin } from '../../activities/origin.js';
 import { SystemError } from '../../dag/failures.js';
 import type { Graph } from '../../dag/graph.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
@@ -117,8 +118,8 @@ async function readProduction(session: Session, model: string, digest: string): 
     const { endpoints, registry } = await session.systems();
     const state = (await endpoints.read(model))?.state ?? null;
     if (state?.champion == null) return { state, sameSettings: null };
-    const { lineage } = await registry.version(model, state.champion);
-    return { state, sameSettings: lineage.settingsDigest === digest };
+    const { settingsDigest } = latestOrigin(await registry.version(model, state.champion));
+    return { state, sameSettings: settingsDigest === digest };
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

@@ -1,9 +1,10 @@
 // The registry on the object store; over a `MemoryObjectStore` it is the memory one too.
 //
-// Registration: the artifact's digest claims a number, then the version is written under it, and only where nothing is. A
-// claim moves on only once another artifact stands under its number for good. So one digest never has two versions, numbers
+// Registration: the digest of what a version is claims a number, then the version is written under it, and only where nothing is.
+// A claim moves on only once something else stands under its number for good. So one digest never has two versions, numbers
 // have no gaps, and whoever comes after a crash between the two writes finishes the work.
 
+import { digestOf } from '../../dag/digest.js';
 import { SystemError } from '../../dag/failures.js';
 import { createJson, readJson, writeJson } from '../object-store/json-object.js';
 import { modelsPrefix, versionByDigestKey, versionKey, versionsPrefix, versionTagsKey } from '../object-store/keys.js';
@@ -27,6 +28,10 @@ function toModelVersion(record: VersionRecord, tags: Readonly<Record<string, str
   return { ...version, tags: { ...record.tags, ...tags } };
 }
 
+/** A version is an artifact and how it is served: with another command it may behave otherwise, and is tried anew. */
+const identityOf = ({ artifact, serve }: Pick<VersionRequest, 'artifact' | 'serve'>): string =>
+  digestOf({ artifact: artifact.digest, serve });
+
 /** A `Registry` of one environment. */
 export class ObjectStoreRegistry implements Registry {
   readonly #objects: ObjectStore;
@@ -39,7 +44,7 @@ export class ObjectStoreRegistry implements Registry {
   }
 
   async register(model: string, request: VersionRequest): Promise<ModelVersion> {
-    const { digest } = request.artifact;
+    const digest = identityOf(request);
     const key = versionByDigestKey(model, digest);
     let claim = (await readJson(this.#objects, key, digestClaim))?.value;
     claim ??= await createJson<DigestClaim>(this.#objects, key, {
@@ -52,7 +57,7 @@ export class ObjectStoreRegistry implements Registry {
       const standing =
         (await this.#readRecord(model, version)) ??
         (await createJson(this.#objects, versionKey(model, version), { value, schema: versionRecord }));
-      if (standing.artifact.digest === digest) return await this.#withTags(standing);
+      if (identityOf(standing) === digest) return await this.#withTags(standing);
       claim = await this.#moveClaim(model, claim);
     }
   }
@@ -111,7 +116,7 @@ export class ObjectStoreRegistry implements Registry {
     return this.#aliases.history(model);
   }
 
-  /** Another artifact holds the claimed number for good: on to the next free one. */
+  /** Something else holds the claimed number for good: on to the next free one. */
   async #moveClaim(model: string, taken: DigestClaim): Promise<DigestClaim> {
     const key = versionByDigestKey(model, taken.digest);
     const next = (await this.#newest(model)) + 1;

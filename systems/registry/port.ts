@@ -56,7 +56,7 @@ export interface AliasMove extends Omit<AliasState, 'version'> {
 
 /** Aliases are those of the environment that the registry was composed with. Throws SystemError: `NotFound`, `Unavailable`, … */
 export interface Registry {
-  /** Idempotent by the artifact's digest: the same artifact registered twice is one version, and the first one's record stays. */
+  /** Idempotent by the artifact's digest and how it is served: the same registered twice is one version, and the first one's record stays. */
   register(model: string, request: VersionRequest): Promise<ModelVersion>;
   /** Throws `NotFound` with the newest known version. */
   version(model: string, version: number): Promise<ModelVersion>;

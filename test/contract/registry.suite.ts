@@ -73,6 +73,14 @@ export function registryContract({ name, open }: RegistryUnderTest): void {
       expect(await numbers(model)).toEqual([1]);
     });
 
+    it('makes another version of an artifact that is served otherwise', async () => {
+      const model = fresh();
+      await registry.register(model, versionRequest('a'));
+      const other = await registry.register(model, { ...versionRequest('a'), serve: { command: ['serve', '--fast'] } });
+      expect(other).toMatchObject({ version: 2, serve: { command: ['serve', '--fast'] } });
+      expect((await registry.register(model, versionRequest('a'))).version).toBe(1);
+    });
+
     it('gives 32 writers who race with 8 artifacts 8 versions, without gaps', async () => {
       const model = fresh();
       const clients = await Promise.all(Array.from({ length: 32 }, open));
