@@ -43,6 +43,7 @@ export class Effects {
   readonly #kills: EffectLog['kills'];
   /** Effects that are under way, and the last thing that this process does. */
   readonly #fatal = new Set<{ readonly site: string; readonly done: Promise<unknown> }>();
+  #isDying = false;
 
   constructor(plan: EffectPlan) {
     this.#plan = plan;
@@ -87,6 +88,8 @@ export class Effects {
   };
 
   async #at(site: string, effect: () => unknown): Promise<unknown> {
+    // What a process begins while it waits to die would happen unseen.
+    if (this.#isDying) return new Promise(() => undefined);
     appendFileSync(this.#plan.log, `reached\t${site}\t${new Date().toISOString()}\n`);
     if (this.#kill(site, 'before')) await this.#die('before', site);
     if (!this.#kill(site, 'after')) return effect();
@@ -103,6 +106,7 @@ export class Effects {
 
   /** Others that are to die after their effect have it first: otherwise that moment would never come again. */
   async #die(moment: Moment, site: string): Promise<never> {
+    this.#isDying = true;
     const others = [...this.#fatal];
     const ended = await Promise.allSettled(others.map(({ done }) => done));
     const after = others.filter((_, index) => ended[index]?.status === 'fulfilled').map((other) => other.site);
