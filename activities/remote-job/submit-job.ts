@@ -77,8 +77,9 @@ interface Begin {
   readonly avoid: readonly string[];
 }
 
-/** Claims the next epoch on a host that has room; `undefined` where another submission was quicker. */
+/** Claims the next epoch on a host that has room; `undefined` where another submission or a release was quicker. */
 async function beginEpoch({ plan, context, compute, stored, avoid }: Begin): Promise<CurrentEpoch | undefined> {
+  if (stored?.claim.released === true) return undefined;
   const address = addressOf(context);
   const previous = stored?.claim.current ?? undefined;
   const host = await pickHost(compute, plan, avoid);
@@ -128,8 +129,8 @@ async function moveFrom(
 ): Promise<void> {
   if (!(error instanceof SystemError)) throw error;
   const stored = await readClaim(addressOf(context));
-  // Somebody else has moved it on meanwhile: follow.
-  if (stored?.claim.current?.epoch !== claimed.epoch) return;
+  // Somebody else has moved it on or released it meanwhile: follow.
+  if (stored?.claim.current?.epoch !== claimed.epoch || stored.claim.released) return;
   const away = error.type === 'Unavailable' && Date.now() - Date.parse(claimed.claimedAt) > graceOf(plan);
   const full = error.type === 'NoCapacity' && error.retryable;
   if (!away && !full) throw error;

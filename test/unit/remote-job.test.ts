@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { awaitJob } from '../../activities/remote-job/await-job.js';
 import { hostKeyOf, readClaim } from '../../activities/remote-job/claim.js';
 import type { RemoteJobPlan } from '../../activities/remote-job/job-file.js';
 import { reapJobs } from '../../activities/remote-job/reaper.js';
 import { releaseJob } from '../../activities/remote-job/release-job.js';
 import { submitJob } from '../../activities/remote-job/submit-job.js';
+import { SystemError } from '../../dag/failures.js';
 import { MemoryCompute } from '../../systems/compute/memory.js';
 import type { MemoryJob } from '../../systems/compute/memory.js';
 import type { Compute } from '../../systems/compute/port.js';
@@ -290,6 +291,26 @@ describe('a remote job', () => {
       await releaseJob(context());
       await expect(submitJob(plan, context())).rejects.toMatchObject({ type: 'Cancelled' });
       expect(started).toHaveLength(0);
+    });
+
+    it.each([
+      ['has no room', new SystemError('NoCapacity', 'no room on gpu-1')],
+      ['is away past the grace time', new SystemError('Unavailable', 'gpu-1 is away')],
+    ])('for good, also where a submission wakes late and finds that its host %s', async (_, refusal) => {
+      const late = vi.fn<Compute['submit']>().mockRejectedValue(new Error('it was submitted again'));
+      late.mockImplementationOnce(async () => {
+        await sleep(plan.hostGraceMs! + 20);
+        await releaseJob(context());
+        throw refusal;
+      });
+      const frozen = withMethods(compute, { submit: late });
+      await expect(submitJob(plan, jobContext({ objects, compute: frozen, key }))).rejects.toMatchObject({
+        type: 'Cancelled',
+      });
+      expect((await readClaim({ objects, environment: 'test', key }))?.claim).toMatchObject({
+        released: true,
+        current: { epoch: 1 },
+      });
     });
 
     it('with the end of its log kept, and its checkpoints dropped once it has succeeded', async () => {
