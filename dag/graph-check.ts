@@ -4,7 +4,7 @@ import { SystemError } from './failures.js';
 import type { Graph, Step } from './graph.js';
 import { nameProblem } from './names.js';
 
-/** Each costs a run about six events, and Temporal ends a run at 51,200 of them: this leaves room for retries of workflow tasks. */
+/** Each costs a run about six events, and Temporal ends a run at 51,200 of them: this leaves room for run records and retries. */
 const maxActivities = 5_000;
 const activitiesOf = ({ kind }: Step): number => (kind === 'job' ? 3 : 1);
 

@@ -58,6 +58,9 @@ export interface PawlWorker {
   shutdown(): void;
 }
 
+/** Most activities wait for a job elsewhere, some for days: so many may, and a rollback still finds its place. */
+const mostActivities = 2_000;
+
 const defaultDeployWaitMs = 10 * 60_000;
 
 /** The task queue of an environment. */
@@ -87,6 +90,8 @@ export async function createWorker(options: PawlWorkerOptions): Promise<PawlWork
       shutdownForceTime: '60 seconds',
       // How long a run waits for the worker that knows it before another one takes it up.
       stickyQueueScheduleToStartTimeout: '5 seconds',
+      // A tuner has limits of its own.
+      ...(options.temporal?.tuner === undefined ? { maxConcurrentActivityTaskExecutions: mostActivities } : {}),
       ...options.temporal,
       connection,
       namespace,

@@ -5,6 +5,7 @@ import { dag } from '../../dag/dag.js';
 import { task } from '../../dag/task.js';
 import type { RunState } from '../../workflows/dag-run/run-state.js';
 import { externalStorage } from '../../workers/external-storage.js';
+import { until } from '../fixtures/until.js';
 import { openBench, openBucket, recordOf, resultOf, type Bench } from './engine-fixture.js';
 
 const count = task({
@@ -65,14 +66,46 @@ const heavy = dag({ name: 'heavy', params: z.object({ sizeBytes: z.number() }) }
   return { length: measured.length, text: produced.text };
 });
 
+let letGo = (): void => undefined;
+const wanted = new Promise<void>((resolve) => (letGo = resolve));
+const wait = task({
+  name: 'wait',
+  version: '1',
+  input: z.object({ place: z.number() }),
+  output: z.object({ place: z.number() }),
+  run: async (input) => {
+    await wanted;
+    return input;
+  },
+});
+const patient = dag({ name: 'patient', params: z.object({}) }, ({ step }) => {
+  for (let place = 0; place < 300; place++) step(wait, { place }, { id: `wait-${place}` });
+  return {};
+});
+
 let bench: Bench;
 beforeAll(async () => {
   const objects = await openBucket();
-  bench = await openBench([chain('forty', 40), broad, heavy], { objects, externalStorage: externalStorage(objects) });
+  bench = await openBench([chain('forty', 40), broad, heavy, patient], {
+    objects,
+    externalStorage: externalStorage(objects),
+  });
 });
 afterAll(() => bench.close());
 
 describe('a large run', () => {
+  it('that waits in hundreds of places leaves others their place', async () => {
+    const waiting = await bench.start('patient');
+    await until('all of it waits', async () => {
+      const { steps } = await waiting.query<RunState>('state');
+      return steps.every(({ status }) => status === 'running');
+    });
+    expect((await resultOf(await bench.start('forty'))).output).toEqual({ to: 40 });
+    expect((await waiting.describe()).status.name).toBe('RUNNING');
+    letGo();
+    expect((await resultOf(waiting)).outcome).toBe('succeeded');
+  });
+
   it('walks forty steps in sequence', async () => {
     await resultOf(await bench.start('forty'));
     const startedAtMs = performance.now();
