@@ -62,7 +62,7 @@ export class Reaper {
           compute,
           log,
           runStatus: (run) => this.#runStatus(run),
-          // Services are taken down by their serving record, below.
+          // A service that a serving record names is taken down by that record, below.
           serviceIsWanted: async () => true,
         }),
       services: () => this.#retireOrphans(),
@@ -99,27 +99,37 @@ export class Reaper {
   }
 
   async #retireOrphans(): Promise<void> {
+    for await (const model of this.#options.systems.registry.models())
+      await this.#apart({ model }, 'the services of a model could not be looked at', () =>
+        this.#retireOrphansOf(model),
+      );
+  }
+
+  async #retireOrphansOf(model: string): Promise<void> {
     const { systems, log, orphanedServiceMs = 10 * minuteMs } = this.#options;
-    for await (const model of systems.registry.models()) {
-      const launched = await systems.serving.launched(model);
-      if (launched.length === 0) continue;
-      const state = (await systems.endpoints.read(model))?.state;
-      const named = [state?.champion, state?.previous, state?.challenger];
-      const rolloutIsOpen = await this.#rolloutIsOpen(model);
-      for (const version of launched) {
-        const name = `${model} version ${version}`;
-        if (named.includes(version) || rolloutIsOpen) {
-          this.#orphanedSinceMs.delete(name);
-          continue;
-        }
-        const sinceMs = this.#orphanedSinceMs.get(name) ?? performance.now();
-        this.#orphanedSinceMs.set(name, sinceMs);
-        if (performance.now() - sinceMs < orphanedServiceMs) continue;
-        await systems.serving.retire(model, version, { drainMs: 30_000 });
+    const launched = await systems.serving.launched(model);
+    if (launched.length === 0) return;
+    const state = (await systems.endpoints.read(model))?.state;
+    const named = [state?.champion, state?.previous, state?.challenger];
+    const rolloutIsOpen = await this.#rolloutIsOpen(model);
+    for (const version of launched) {
+      const name = `${model} version ${version}`;
+      if (named.includes(version) || rolloutIsOpen) {
         this.#orphanedSinceMs.delete(name);
-        log.warn({ model, version }, 'took down a service that no endpoint names');
+        continue;
       }
+      const sinceMs = this.#orphanedSinceMs.get(name) ?? performance.now();
+      this.#orphanedSinceMs.set(name, sinceMs);
+      if (performance.now() - sinceMs < orphanedServiceMs) continue;
+      await systems.serving.retire(model, version, { drainMs: 30_000 });
+      this.#orphanedSinceMs.delete(name);
+      log.warn({ model, version }, 'took down a service that no endpoint names');
     }
+  }
+
+  /** One that fails keeps no other from being looked at. */
+  async #apart(what: object, message: string, look: () => Promise<void>): Promise<void> {
+    await look().catch((error: unknown) => this.#options.log.warn({ ...what, error: sentence(error) }, message));
   }
 
   async #rolloutIsOpen(model: string): Promise<boolean> {
@@ -145,28 +155,30 @@ export class Reaper {
       const runId = run.raw.firstRunId || run.runId;
       const key = runKey(environment, dag, runId);
       if (this.#closed.has(key)) continue;
-      const found = await readRunRecord(objects, key);
-      if (found?.record.status === 'running') {
-        const endedAt = (run.closeTime ?? new Date()).toISOString();
-        await writeRunRecord(objects, {
-          environment,
-          dag,
-          runId,
-          sequence: found.record.sequence + 1,
-          state: {
-            status: 'terminated',
-            outcome: 'failed',
-            endedAt,
-            error: {
-              type: 'Cancelled',
-              message: 'The run was terminated from outside: nothing of its own could clean up.',
+      await this.#apart({ dag, runId }, 'the record of a run could not be closed', async () => {
+        const found = await readRunRecord(objects, key);
+        if (found?.record.status === 'running') {
+          const endedAt = (run.closeTime ?? new Date()).toISOString();
+          await writeRunRecord(objects, {
+            environment,
+            dag,
+            runId,
+            sequence: found.record.sequence + 1,
+            state: {
+              status: 'terminated',
+              outcome: 'failed',
+              endedAt,
+              error: {
+                type: 'Cancelled',
+                message: 'The run was terminated from outside: nothing of its own could clean up.',
+              },
             },
-          },
-          steps: {},
-        });
-        log.warn({ dag, runId }, 'closed the record of a run that was terminated');
-      }
-      this.#closed.add(key);
+            steps: {},
+          });
+          log.warn({ dag, runId }, 'closed the record of a run that was terminated');
+        }
+        this.#closed.add(key);
+      });
     }
   }
 }

@@ -1,0 +1,150 @@
+// The reaper over hosts and stores within this process: trouble with one object, host or model keeps nothing else waiting.
+
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { hostKeyOf, type JobClaim } from '../../activities/remote-job/claim.js';
+import { SystemError } from '../../dag/failures.js';
+import { computeSystems } from '../../systems/compute/computes.js';
+import { MemoryCompute } from '../../systems/compute/memory.js';
+import type { Compute, JobListing } from '../../systems/compute/port.js';
+import type { EndpointReading } from '../../systems/endpoint/port.js';
+import { jobClaimKey } from '../../systems/object-store/keys.js';
+import { MemoryObjectStore } from '../../systems/object-store/memory.js';
+import { MemoryServing } from '../../systems/serving/memory.js';
+import type { LaunchRequest, Serving } from '../../systems/serving/port.js';
+import type { Systems } from '../../systems/systems.js';
+import { Reaper } from '../../workers/reaper.js';
+import { endpointOf } from '../fixtures/endpoint-states.js';
+
+const environment = 'dev';
+const wants = { gpus: 0, memoryBytes: 0 };
+const program = '{python}';
+const runs = { [program]: ({ signal }: { signal: AbortSignal }) => untilAborted(signal) };
+const untilAborted = (signal: AbortSignal): Promise<number> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(143)));
+
+let objects: MemoryObjectStore;
+let hosts: MemoryCompute;
+let serving: MemoryServing;
+let models: string[];
+let endpoints: Record<string, () => Promise<EndpointReading | undefined>>;
+/** Workflows that Temporal knows, and whether they run. */
+let workflows: Map<string, 'RUNNING' | 'TERMINATED'>;
+let told: string[];
+
+beforeEach(() => {
+  objects = new MemoryObjectStore();
+  hosts = new MemoryCompute({ name: 'hosts', programs: runs });
+  models = [];
+  endpoints = {};
+  serving = new MemoryServing({ endpoints: { read: async () => undefined } });
+  workflows = new Map();
+  told = [];
+});
+
+const temporal = (): Client => {
+  const getHandle = (workflowId: string) => ({
+    async describe() {
+      const name = workflows.get(workflowId);
+      if (name === undefined) throw new WorkflowNotFoundError('not found', workflowId, undefined);
+      return { runId: 'run', status: { name }, raw: {} };
+    },
+  });
+  async function* list() {}
+  return { workflow: { getHandle, list } } as unknown as Client;
+};
+
+const reaper = (over: { computes?: readonly Compute[]; serving?: Serving } = {}): Reaper => {
+  const systems = {
+    environment,
+    objects,
+    compute: computeSystems(over.computes ?? [hosts]),
+    serving: over.serving ?? serving,
+    endpoints: { read: (model: string) => endpoints[model]?.() },
+    registry: {
+      async *models() {
+        yield* models;
+      },
+    },
+  } as unknown as Systems;
+  const log = { debug() {}, info() {}, error() {}, warn: (_: object, message: string) => void told.push(message) };
+  return new Reaper({ systems, client: temporal(), log, orphanedServiceMs: 0 });
+};
+
+const listed = async (): Promise<string[]> => {
+  const keys: string[] = [];
+  for await (const { key } of hosts.list()) keys.push(key);
+  return keys;
+};
+
+const launch = (model: string, version: number): LaunchRequest => ({
+  model,
+  version,
+  artifact: { uri: 's3://bucket/artifact/', digest: '0'.repeat(64), sizeBytes: 1 },
+  command: ['serve'],
+  compute: 'hosts',
+  wants,
+  environment: {},
+  healthPath: '/health',
+  key: `serve-${model}-${version}`,
+});
+
+/** A batch job whose run was terminated. */
+async function doomedJob(key: string): Promise<void> {
+  const claim: JobClaim = {
+    schema: 1,
+    key,
+    run: { dag: 'dag', workflowId: key, runId: 'run' },
+    current: {
+      ...{ compute: 'hosts', host: 'memory', epoch: 1, submission: 1 },
+      ...{ settingsDigest: '', claimedAt: '2026-01-01T00:00:00.000Z', submitted: true },
+    },
+    earlier: [],
+    released: false,
+  };
+  await objects.put(jobClaimKey(environment, key), JSON.stringify(claim));
+  workflows.set(key, 'TERMINATED');
+  const job = { key: hostKeyOf(environment, key), epoch: 1, kind: 'batch' as const, command: [program] };
+  await hosts.submit({ ...job, environment: {}, files: {}, wants, timeLimitMs: 60_000 });
+}
+
+describe('ends jobs whose run is closed', () => {
+  test('also where the claim of another job cannot be read', async () => {
+    await doomedJob('run-1.train.0');
+    await doomedJob('run-2.train.0');
+    await objects.put(jobClaimKey(environment, 'run-1.train.0'), '{"schema":7}');
+    await reaper().pass();
+    expect(await listed()).toEqual(['dev/run-1.train.0']);
+    expect(told).toContain('a job could not be looked at or ended');
+  });
+
+  test('also where another compute refuses the login', async () => {
+    const refuses = Object.assign(new MemoryCompute({ name: 'another', programs: {} }), {
+      async *list(): AsyncGenerator<JobListing> {
+        throw new SystemError('PermissionDenied', 'The host refuses the key.');
+      },
+    });
+    await doomedJob('run-1.train.0');
+    await reaper({ computes: [refuses, hosts] }).pass();
+    expect(await listed()).toEqual([]);
+    expect(told).toContain('the jobs of a compute could not be listed whole');
+  });
+});
+
+describe('takes down services that no endpoint names', () => {
+  test('also where the endpoint of another model waits to be reconciled', async () => {
+    models = ['broken', 'bot'];
+    endpoints['broken'] = () => Promise.reject(new SystemError('Corrupt', 'The endpoint object is lost.'));
+    endpoints['bot'] = async () => ({ state: endpointOf({ champion: 2 }), etag: '' });
+    for (const [model, version] of [
+      ['broken', 1],
+      ['bot', 1],
+      ['bot', 2],
+    ] as const)
+      await serving.launch(launch(model, version));
+    await reaper().pass();
+    expect(await serving.launched('broken')).toEqual([1]);
+    expect(await serving.launched('bot')).toEqual([2]);
+    expect(told).toContain('the services of a model could not be looked at');
+  });
+});
