@@ -29,8 +29,11 @@ export async function moveForRollout(systems: Systems, request: MoveRequest): Pr
   // A try before this one may have won: then the routers are at our own generation already.
   if (before.kind === 'foreign') return write(systems, request);
   if (before.kind !== 'held') return (await find(systems.endpoints, request)) ?? before;
+  const untilMs = performance.now() + leaseMs;
   const beating = setInterval(() => {
-    renewEverywhere(systems.serving, lease).catch(() => undefined);
+    // Nobody watches the challenger meanwhile: a write that hangs may not keep its share alive.
+    if (performance.now() >= untilMs) clearInterval(beating);
+    else renewEverywhere(systems.serving, lease).catch(() => undefined);
   }, leaseMs / 3);
   try {
     return await write(systems, request);

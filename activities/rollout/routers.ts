@@ -19,7 +19,7 @@ export async function syncRouters(serving: Serving, request: { model: string; ge
 /** Every router follows exactly this generation and holds the lease. Throws `Unavailable` while one is behind or away. */
 export async function acknowledgeTrial(serving: Serving, trial: TrialRef): Promise<AcknowledgeAnswer> {
   const routers = await someRouters(serving);
-  const answers = await Promise.all(
+  return worst(
     routers.map(async (router): Promise<AcknowledgeAnswer> => {
       const { generation } = await router.sync(trial.model);
       if (generation > trial.generation) return foreignGeneration(router, generation, trial);
@@ -27,14 +27,12 @@ export async function acknowledgeTrial(serving: Serving, trial: TrialRef): Promi
       return asAnswer(router, await renew(router, trial), trial);
     }),
   );
-  return worst(answers);
 }
 
-/** Renews the lease at every router. Throws `Unavailable` where one does not answer. */
+/** Renews the lease at every router. Throws `Unavailable` where one does not answer and no other one has lost it. */
 export async function renewEverywhere(serving: Serving, trial: TrialRef): Promise<AcknowledgeAnswer> {
   const routers = await someRouters(serving);
-  const renewals = routers.map(async (router) => asAnswer(router, await renew(router, trial), trial));
-  return worst(await Promise.all(renewals));
+  return worst(routers.map(async (router) => asAnswer(router, await renew(router, trial), trial)));
 }
 
 export const renew = (router: Router, { model, generation, trial, leaseMs }: TrialRef): Promise<LeaseAnswer> =>
@@ -52,10 +50,20 @@ export function asAnswer(router: Router, answer: LeaseAnswer, trial: TrialRef): 
   }
 }
 
-/** A foreign generation outranks a lost lease: then the object is somebody else's. */
-const worst = (answers: readonly AcknowledgeAnswer[]): AcknowledgeAnswer =>
-  answers.find((answer): answer is Foreign => answer.kind === 'foreign') ??
-  answers.find((answer): answer is LeaseLost => answer.kind === 'lease-expired') ?? { kind: 'held' };
+/**
+ * A foreign generation outranks a lost lease, since then the object is somebody else's; both outrank a router that is away,
+ * which asking again may bring back.
+ */
+async function worst(asked: readonly Promise<AcknowledgeAnswer>[]): Promise<AcknowledgeAnswer> {
+  const settled = await Promise.allSettled(asked);
+  const answers = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const lost =
+    answers.find((answer): answer is Foreign => answer.kind === 'foreign') ??
+    answers.find((answer): answer is LeaseLost => answer.kind === 'lease-expired');
+  if (lost !== undefined) return lost;
+  for (const each of settled) if (each.status === 'rejected') throw each.reason;
+  return { kind: 'held' };
+}
 
 const foreignGeneration = (router: Router, generation: number, trial: TrialRef): Foreign => ({
   kind: 'foreign',

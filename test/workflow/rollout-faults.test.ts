@@ -14,6 +14,7 @@ import {
   quick,
   request,
   rolloutId,
+  tell,
   until,
   type Asked,
   type Stage,
@@ -106,6 +107,21 @@ describe('the lease', () => {
     await expectAtRest(stage);
   });
 
+  test('is not kept up for a higher weight that a router which stays away never takes', async () => {
+    const asked = await request(stage, { version: 2, rollout: quick({ pauseMs: 1_000, leaseMs: 3_000 }) });
+    await expect.poll(challengerShares, { timeout: 20_000 }).toEqual([10, 10]);
+    stage.metrics.set(stage.model, 2, (windowMs) => {
+      router(1).away = true;
+      return { requests: 1_000, errors: 0, latency: { boundsMs: [10], counts: [1_000, 0] }, coveredMs: windowMs };
+    });
+    await expect.poll(() => kindsOf(stage), { timeout: 20_000 }).toEqual(['promote', 'trial', 'weight', 'expire']);
+    router(1).away = false;
+    const outcome = await outcomeOf(asked);
+    expect(outcome).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    expect(outcome.reason).toContain('The lease ran out');
+    await expectAtRest(stage);
+  });
+
   test('is not lost when a router is away for a moment', async () => {
     const asked = await onTrial();
     router(1).away = true;
@@ -144,6 +160,21 @@ describe('a commit', () => {
     expect(await endpointOf(stage)).toMatchObject({ champion: 1, challenger: 2 });
     router(1).away = false;
     expect(await outcomeOf(asked)).toMatchObject({ outcome: 'promoted', champion: 2 });
+    await expectAtRest(stage);
+  });
+
+  test('is given up where a router stays away: nobody watches the challenger meanwhile', async () => {
+    const asked = await onTrial();
+    router(1).away = true;
+    await tell(stage, 'promote', 2);
+    await until(stage, ({ operation }) => operation?.phase === 'committing');
+    const undone = await request(stage, { reason: 'users complain' });
+    await until(stage, ({ waiting }) => waiting !== null);
+    await expect.poll(() => kindsOf(stage), { timeout: 20_000 }).toEqual(['promote', 'trial', 'weight', 'expire']);
+    await expect.poll(() => router(0).shares(stage.model).challenger, { timeout: 5_000 }).toBe(0);
+    expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    router(1).away = false;
+    expect(await outcomeOf(undone)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     await expectAtRest(stage);
   });
 

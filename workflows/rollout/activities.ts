@@ -20,10 +20,14 @@ const withinLease = (leaseMs: number): number => Math.min(10_000, Math.max(1_000
 export const effects = (summary: string) =>
   proxyActivities<RolloutActivities>({ startToCloseTimeout: '2 minutes', heartbeatTimeout, retry, summary });
 
-/** A write that renews the lease first has to come again while the lease still holds. */
+/**
+ * A write that renews the lease first has to come again while the lease still holds. Nobody watches the challenger meanwhile,
+ * so it is given up once a whole lease has passed.
+ */
 export const underLease = (summary: string, leaseMs: number) =>
   proxyActivities<RolloutActivities>({
     startToCloseTimeout: '1 minute',
+    scheduleToCloseTimeout: leaseMs,
     heartbeatTimeout: withinLease(leaseMs),
     retry: { ...retry, maximumInterval: Math.min(5_000, Math.max(250, leaseMs / 4)) },
     summary,

@@ -9,6 +9,10 @@ export function failureType(error: unknown): string | undefined {
   return failure instanceof ApplicationFailure ? (failure.type ?? undefined) : undefined;
 }
 
+/** Whether trying again was given up because the time for all tries was over. */
+export const isOutOfTime = (error: unknown): boolean =>
+  error instanceof ActivityFailure && (error.retryState === 'TIMEOUT' || error.cause instanceof TimeoutFailure);
+
 export function failureReason(error: unknown): string {
   let failure = error;
   while (failure instanceof ActivityFailure && failure.cause !== undefined) failure = failure.cause;

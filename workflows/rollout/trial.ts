@@ -8,6 +8,7 @@ import type { Traffic } from '../../stats/canary-rule.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import { effects, observer, patient, timely, underLease as leased } from './activities.js';
 import type { Entity } from './entity.js';
+import { failureReason, isOutOfTime } from './failure-reason.js';
 import { chooseNextMove } from './next-move.js';
 import type { Operation } from './operation.js';
 
@@ -43,21 +44,29 @@ export async function bringUp(entity: Entity, operation: Operation, version: num
   entity.note(operation, probed);
 }
 
-/** One write to the endpoint, under the lease where the challenger has traffic. */
+/** One write to the endpoint, under the lease where the challenger has traffic: it is given up when a lease is over. */
 export async function moveUnderLease(operation: Operation, move: Move, underLease: boolean): Promise<EndpointState> {
   const { request } = operation;
   const summary = move.kind === 'weight' ? `weight ${move.weightPercent} %` : move.kind;
   operation.uncertain = true;
   const calls = underLease ? leased(summary, request.settings.leaseMs) : effects(summary);
-  const answer = await calls.moveEndpoint({
-    ...operation.nextWrite(),
-    model: request.model,
-    trial: operation.id,
-    move,
-    overGeneration: operation.generation ?? 0,
-    leaseMs: request.settings.leaseMs,
-    underLease,
-  });
+  const answer = await calls
+    .moveEndpoint({
+      ...operation.nextWrite(),
+      model: request.model,
+      trial: operation.id,
+      move,
+      overGeneration: operation.generation ?? 0,
+      leaseMs: request.settings.leaseMs,
+      underLease,
+    })
+    .catch((error: unknown) => {
+      if (!underLease || !isOutOfTime(error)) throw error;
+      throw endTrial(
+        `The lease ran out before the endpoint could be moved (${summary}): ${failureReason(error)}`,
+        true,
+      );
+    });
   operation.uncertain = false;
   if (answer.kind !== 'moved') throw lost(answer);
   operation.generation = answer.state.generation;
