@@ -26,10 +26,18 @@ export function complete<Options extends object>(
   examples: readonly (readonly [line: string, meaning: string])[],
   act: Act<Options>,
 ): void {
+  completeProcess(command.option('--json', 'answer with one JSON document'), examples, act);
+}
+
+/** Completes a command that answers nothing: it runs until it is told to end, and writes a log. */
+export function completeProcess<Options extends object>(
+  command: Command,
+  examples: readonly (readonly [line: string, meaning: string])[],
+  act: Act<Options>,
+): void {
   const width = Math.max(...examples.map(([line]) => line.length));
   const lines = examples.map(([line, meaning]) => `  ${line.padEnd(width)}   ${meaning}`.trimEnd());
   command
-    .option('--json', 'answer with one JSON document')
     .option('-C, --cwd <folder>', "the project's folder")
     .addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
     .action(async (...given: unknown[]) => {

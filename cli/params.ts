@@ -4,15 +4,22 @@ import { SystemError } from '../dag/failures.js';
 
 const example = `such as '{"model":"support-bot"}' or --param model=support-bot`;
 
+/** Whose value a setting or a parameter is, with an example. */
+const options = { '--param': '--param model=support-bot', '--override': '--override train.recipe.rank=32' } as const;
+
 /** Throws `InvalidInput`. A parameter's value is JSON where it reads as JSON, else text; a dotted name reaches into objects. */
-export function runParams(json: string | undefined, params: readonly string[]): Record<string, unknown> {
+export function runParams(
+  json: string | undefined,
+  params: readonly string[],
+  option: keyof typeof options = '--param',
+): Record<string, unknown> {
   const whole = json === undefined ? {} : parseObject(json);
   for (const param of params) {
     const at = param.indexOf('=');
     const name = param.slice(0, at);
     if (at < 1 || name.split('.').includes(''))
-      throw new SystemError('InvalidInput', `--param ${param} is not name=value, ${example}.`);
-    put(whole, name.split('.'), valueOf(param.slice(at + 1)), param);
+      throw new SystemError('InvalidInput', `${option} ${param} is not name=value, such as ${options[option]}.`);
+    put(whole, name.split('.'), valueOf(param.slice(at + 1)), `${option} ${param}`);
   }
   return whole;
 }
@@ -48,7 +55,7 @@ function put(
   into: Record<string, unknown>,
   [first = '', ...rest]: readonly string[],
   value: unknown,
-  param: string,
+  written: string,
 ): void {
   if (rest.length === 0) {
     Object.defineProperty(into, first, { value, enumerable: true, configurable: true, writable: true });
@@ -56,8 +63,8 @@ function put(
   }
   const below = Object.hasOwn(into, first) ? into[first] : {};
   if (typeof below !== 'object' || below === null || Array.isArray(below))
-    throw new SystemError('InvalidInput', `--param ${param} reaches into ${first}, which is no object.`);
+    throw new SystemError('InvalidInput', `${written} reaches into ${first}, which is no object.`);
   const copy = { ...below };
-  put(copy, rest, value, param);
+  put(copy, rest, value, written);
   Object.defineProperty(into, first, { value: copy, enumerable: true, configurable: true, writable: true });
 }

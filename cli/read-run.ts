@@ -2,7 +2,6 @@
 
 import { isGrpcServiceError, WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client';
 import { runRecord } from '../activities/engine/run-record-schema.js';
-import type { RolloutView } from '../activities/rollout/protocol.js';
 import type { PawlClient } from '../client/client.js';
 import { keyword } from '../client/search-attributes.js';
 import { SystemError } from '../dag/failures.js';
@@ -15,6 +14,9 @@ import type { RunView, StepView } from './run-view.js';
 
 /** A worker that is there answers sooner. */
 const queryTimeoutMs = 5_000;
+
+const dagOf = ({ typedSearchAttributes, type }: WorkflowExecutionDescription): string =>
+  typedSearchAttributes.get(keyword('PawlDag')) ?? type;
 
 export class RunReader {
   constructor(
@@ -53,6 +55,9 @@ export class RunReader {
     const outcome = described.typedSearchAttributes.get(keyword('PawlOutcome'));
     return {
       workflowId,
+      runId: described.runId,
+      dag: dagOf(described),
+      model: described.typedSearchAttributes.get(keyword('PawlModel')) ?? null,
       outcome: isOpen ? 'running' : (outcome ?? described.status.name.toLowerCase()),
       startedAt: described.startTime,
       endedAt: described.closeTime ?? null,
@@ -77,8 +82,7 @@ export class RunReader {
   }
 
   async #recorded(described: WorkflowExecutionDescription): Promise<readonly StepView[] | undefined> {
-    const dag = described.typedSearchAttributes.get(keyword('PawlDag')) ?? described.type;
-    const key = runKey(this.client.environment, dag, described.runId);
+    const key = runKey(this.client.environment, dagOf(described), described.runId);
     const found = await readJson(this.objects, key, runRecord).catch(() => undefined);
     if (found === undefined) return undefined;
     const { graph, steps } = found.value;
@@ -103,11 +107,11 @@ export class RunReader {
   ): Promise<void> {
     const rollsOut = steps.some(({ id, status }) => status === 'running' && /deploy|rollback/.test(id));
     if (!rollsOut || state?.model == null) return;
-    const { temporal, environment } = this.client;
-    const handle = temporal.workflow.getHandle(`rollout/${environment}/${state.model}`);
+    const { temporal } = this.client;
+    const rollout = this.client.rollout(state.model);
     try {
       const [{ operation }, described] = await temporal.connection.withDeadline(Date.now() + queryTimeoutMs, () =>
-        Promise.all([handle.query<RolloutView>('state'), handle.describe()]),
+        Promise.all([rollout.state(), temporal.workflow.getHandle(rollout.workflowId).describe()]),
       );
       if (operation === null) return;
       const version = operation.version === null ? 'the previous version' : `version ${operation.version}`;

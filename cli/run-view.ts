@@ -9,6 +9,10 @@ import { table } from './table.js';
 
 export interface RunView {
   readonly workflowId: string;
+  readonly runId: string;
+  /** Or the task that was started alone. */
+  readonly dag: string;
+  readonly model: string | null;
   /** `running`, or Temporal's or the DAG's word for how it ended. */
   readonly outcome: string;
   readonly startedAt: Date;
@@ -59,7 +63,7 @@ export interface DrawOptions {
 /** The whole table. */
 export function drawRun(view: RunView, { style, now, columns, rows = Infinity }: DrawOptions): string[] {
   const took = duration((view.endedAt ?? now).getTime() - view.startedAt.getTime());
-  const head = `${style.bold(view.workflowId)}  ${colourOutcome(view.outcome, style)}  ${style.dim(took)}`;
+  const head = `${style.bold(view.workflowId)}  ${colourOutcome(view, style)}  ${style.dim(took)}`;
   const shown = selectSteps(view.steps, rows);
   const left = view.steps.length - shown.length;
   const lines = table(

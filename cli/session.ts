@@ -10,6 +10,7 @@ import type { DeploymentSettings } from '../workers/settings.js';
 import type { ComposedSystems } from '../workers/systems.js';
 import type { Told } from './exit-codes.js';
 import type { Output } from './output.js';
+import type { RunReader } from './read-run.js';
 
 /** Makes a thing at the first call, and answers the same one afterwards. */
 const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
@@ -107,6 +108,15 @@ export class Session {
     const [{ client }, { environment }] = await Promise.all([this.connected(), this.settings()]);
     const { PawlClient } = await import('../client/client.js');
     return new PawlClient({ client, environment });
+  });
+
+  readonly runs = once(async (): Promise<RunReader> => {
+    const [client, objects, { RunReader }] = await Promise.all([
+      this.client(),
+      this.objects(),
+      import('./read-run.js'),
+    ]);
+    return new RunReader(client, objects);
   });
 
   /** Where a person sees a workflow, if that is known. */

@@ -16,6 +16,7 @@ import { stopAfter } from '../dag/stop-after.js';
 import type { AloneParamsOf, OutputOf, Task } from '../dag/task.js';
 import type { RunState } from '../workflows/dag-run/run-state.js';
 import { listRuns, type RunFilter, type RunSummary } from './list-runs.js';
+import { Rollout } from './rollout.js';
 import { runFailure } from './run-failure.js';
 import { keyword, logicalDateKey } from './search-attributes.js';
 
@@ -30,7 +31,8 @@ export interface StartOptions extends RunOptions {
   readonly id?: string;
   /** ISO 8601: what the run takes for its time; its start unless set. */
   readonly logicalDate?: string;
-  readonly trigger?: TriggerKind;
+  /** `manual` unless set. That of a parent's is for runs within runs, which `list` leaves out. */
+  readonly trigger?: Exclude<TriggerKind, 'parent'>;
 }
 
 export interface TriggerEvent {
@@ -119,6 +121,11 @@ export class PawlClient {
   /** The runs of this environment, newest first; a new one appears after a second or so. */
   list(filter: RunFilter = {}): AsyncIterable<RunSummary> {
     return listRuns(this.temporal, this.environment, filter);
+  }
+
+  /** The rollout of a model's endpoint: to promote, pause, resume or abort it, and to ask how it stands. */
+  rollout(model: string): Rollout {
+    return new Rollout(this.temporal, this.environment, model);
   }
 
   /** The workflow id of a run. */

@@ -13,6 +13,7 @@ export {
 } from '../client/client.js';
 export { connectClient, temporalSettings, type ConnectedClient, type TemporalSettings } from '../client/connect.js';
 export type { RunFilter, RunSummary } from '../client/list-runs.js';
+export { Rollout, type OperatorMessage, type OperatorWord, type RolloutView } from '../client/rollout.js';
 export type { ScheduleScope, WantedSchedule } from '../client/schedule-definition.js';
 export { listSchedules, type ScheduleStatus } from '../client/schedule-list.js';
 export { applySchedules } from '../client/schedules.js';

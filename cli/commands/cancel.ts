@@ -2,7 +2,9 @@
 
 import type { Command } from 'commander';
 import { complete } from '../action.js';
+import { exitCodes } from '../exit-codes.js';
 import { findRun } from '../find-run.js';
+import { colourOutcome } from '../outcome.js';
 
 interface Options {
   readonly wait?: boolean;
@@ -19,24 +21,27 @@ export function cancelCommand(program: Command): void {
     command,
     [
       ['pawl cancel k3f9', 'a part of its id is enough'],
-      ['pawl cancel model-lifecycle/dev/20261108-143205-k3f9 --wait', 'answers once its jobs are gone'],
+      [
+        'pawl cancel model-lifecycle/dev/20261108-143205-k3f9 --wait',
+        'answers once its jobs are gone, exit code 1 where it ended otherwise',
+      ],
     ],
     async ({ args: [reference], options, output, session }) => {
       const client = await session.client();
       const workflowId = await findRun(client, reference);
       await client.cancel(workflowId);
-      if (options.wait === true)
-        await output.during(`waiting for ${workflowId} to end`, () =>
-          client.temporal.workflow
-            .getHandle(workflowId)
-            .result()
-            .catch(() => undefined),
-        );
-      const said =
-        options.wait === true
-          ? `${workflowId} has ended.`
-          : `${workflowId} is asked to end; "pawl watch ${workflowId}" shows how.`;
-      output.answer({ workflowId, cancelled: true }, [said]);
+      const { documentOfEnd, readDocument } = await import('../run-document.js');
+      if (options.wait !== true) {
+        const document = await output.during(`looking at ${workflowId}`, () => readDocument(session, workflowId));
+        output.answer(document, [`${workflowId} is asked to end; "pawl watch ${workflowId}" shows how.`]);
+        return;
+      }
+      const document = await output.during(`waiting for ${workflowId} to end`, () =>
+        documentOfEnd(session, workflowId),
+      );
+      output.answer(document, [`${workflowId} has ended: ${colourOutcome(document, output.style)}`]);
+      // It may have been done, or have failed, before it was told.
+      return document.outcome === 'cancelled' ? exitCodes.ok : exitCodes.negative;
     },
   );
 }

@@ -124,24 +124,20 @@ function greeting(local: Local, { style }: Output): string[] {
     row('Pipelines', list(dags)),
     row('Models', list(models)),
     '',
-    ...next(local).map(([line, meaning], index) => row(index === 0 ? 'Next' : '', `${line}  ${style.dim(meaning)}`)),
+    ...next(local).map((line, index) => row(index === 0 ? 'Next' : '', line)),
     row('', style.dim('ctrl-C ends all of it; a changed file reloads the worker')),
     '',
   ];
 }
 
-function next({ project }: Local): [string, string][] {
+function next({ project }: Local): string[] {
   const [dag] = project.dags;
   const [model] = project.models;
-  const lines: [string, string][] = [];
-  if (dag !== undefined) lines.push([`pawl run ${dag} --watch`, '']);
-  if (model !== undefined) {
-    lines.push([`pawl plan ${model}`, '']);
-    lines.push([`pawl run model-lifecycle --param model=${model} --watch`, '']);
-  }
-  if (lines.length === 0) lines.push(['write pipelines/first.ts', 'or, in another folder: pawl init']);
-  const width = Math.max(...lines.map(([line]) => line.length));
-  return lines.map(([line, meaning]) => [line.padEnd(width), meaning]);
+  if (dag === undefined && model === undefined) return ['write pipelines/first.ts, or in another folder: pawl init'];
+  return [
+    ...(dag === undefined ? [] : [`pawl run ${dag} --watch`]),
+    ...(model === undefined ? [] : [`pawl plan ${model}`, `pawl run model-lifecycle --param model=${model} --watch`]),
+  ];
 }
 
 function describeEvent(event: LocalEvent, { errorStyle: style }: Output): string {

@@ -73,7 +73,7 @@ export function historyCommand(program: Command): void {
             ]
           : table(rows, { header, columns: output.columns });
       output.answer(
-        { environment, model, ...(span && { from: span.from, to: span.to }), states: chosen, aliasMoves },
+        { environment, model, ...(span && { from: span.from, to: span.to }), states: shown, aliasMoves },
         lines,
       );
     },

@@ -2,7 +2,6 @@
 
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { OperatorMessage, RolloutView } from '../../activities/rollout/protocol.js';
 import { SystemError } from '../../dag/failures.js';
 import { complete } from '../action.js';
 import { whoami } from '../whoami.js';
@@ -46,23 +45,10 @@ export function operatorCommands(program: Command): void {
       command,
       [[`pawl ${word} support-bot --version 42 --reason "…"`, 'the version makes sure that both mean the same']],
       async ({ args: [model = ''], options, output, session }) => {
-        const client = await session.client();
-        const { rolloutWorkflowId } = await import('../../activities/rollout/requests.js');
-        const { WorkflowNotFoundError, WorkflowUpdateFailedError } = await import('@temporalio/client');
-        const handle = client.temporal.workflow.getHandle(rolloutWorkflowId(client.environment, model));
-        const nothing = (cause: unknown): never => {
-          if (!(cause instanceof WorkflowNotFoundError)) throw cause;
-          throw new SystemError(
-            'NotFound',
-            `Nothing is being rolled out for ${model} in ${client.environment}: "pawl endpoints ${model}" shows what it serves.`,
-            { cause },
-          );
-        };
-        const { version } = options;
+        const rollout = (await session.client()).rollout(model);
+        const { version, reason } = options;
         if (version === undefined) {
-          const { operation } = await output.during('asking the rollout', () =>
-            handle.query<RolloutView>('state').catch(nothing),
-          );
+          const { operation } = await output.during('asking the rollout', () => rollout.state());
           const meant = operation?.version;
           throw new SystemError(
             'InvalidInput',
@@ -71,17 +57,10 @@ export function operatorCommands(program: Command): void {
               : `Version ${meant} of ${model} is being rolled out: pawl ${word} ${model} --version ${meant} --reason "…" says that you mean it.`,
           );
         }
-        const message: OperatorMessage = { version, by: whoami(), reason: options.reason };
-        try {
-          const said = await output.during(`telling the rollout of ${model}`, () =>
-            handle.executeUpdate<string, [OperatorMessage]>(word, { args: [message] }).catch(nothing),
-          );
-          output.answer({ model, version, said }, [said]);
-        } catch (error) {
-          if (!(error instanceof WorkflowUpdateFailedError)) throw error;
-          const refusal = error.cause instanceof Error ? error.cause.message : error.message;
-          throw new SystemError('RolloutRefused', refusal, { cause: error });
-        }
+        const said = await output.during(`telling the rollout of ${model}`, () =>
+          rollout.say(word, { version, by: whoami(), reason }),
+        );
+        output.answer({ model, version, said }, [said]);
       },
     );
   }

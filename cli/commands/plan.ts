@@ -54,7 +54,7 @@ export function planCommand(program: Command): void {
           `There is no model named ${JSON.stringify(model)} in ${project.root}: ${known === '' ? 'it has no models/ yet' : `there is ${known}`}.`,
         );
       }
-      const overrides = runParams(undefined, options.override ?? []);
+      const overrides = runParams(undefined, options.override ?? [], '--override');
       const settings = modelSettings(model, project, overrides);
       const digest = settingsDigest(settings);
       const steps = modelLifecycle.graph.steps.map(({ id, upstream, timeoutMs, deadlineMs, kind }) => ({

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { complete } from '../action.js';
 import { exitCodes } from '../exit-codes.js';
+import { colourOutcome, exitCodeOf } from '../outcome.js';
 import { newRunId } from '../run-id.js';
 import { whoami } from '../whoami.js';
 import { versionNumber } from './operator.js';
@@ -31,29 +32,34 @@ export function rollbackCommand(program: Command): void {
       ['pawl rollback support-bot --to 41 --reason "…" --dry-run', 'what would be done'],
     ],
     async ({ args: [model = ''], options, output, session }) => {
-      const [{ rollback }, { rolloutOutcome }] = await Promise.all([
+      const [{ rollback }, { rolloutOutcome }, { documentOfEnd }] = await Promise.all([
         import('../../activities/rollback.js'),
         import('../../activities/schemas/rollout-outcome.js'),
+        import('../run-document.js'),
       ]);
       const client = await session.client();
       const { to, reason, dryRun } = options;
       const params = { model, reason, ...(to !== undefined && { toVersion: to }), ...(dryRun === true && { dryRun }) };
-      const result = await output.during(`rolling ${model} back`, async () => {
-        const run = await client.start(rollback, params, { id: newRunId(new Date()), by: whoami() });
-        return { ...(await client.result(run)), workflowId: run.workflowId };
-      });
-      const outcome = rolloutOutcome.safeParse(result.output);
-      const { style } = output;
-      output.answer(
-        result,
-        outcome.success
-          ? [
-              `${style.bold(outcome.data.outcome)}  ${outcome.data.reason}`,
-              `${model} serves ${outcome.data.champion === null ? 'no version' : `version ${outcome.data.champion}`}.`,
-            ]
-          : [`${style.bold(result.outcome)}  nothing was done${dryRun === true ? ': it was a dry run' : ''}.`],
+      const document = await output.during(`rolling ${model} back`, async () =>
+        documentOfEnd(session, await client.start(rollback, params, { id: newRunId(new Date()), by: whoami() })),
       );
-      return exitCodes.ok;
+      const { error } = document;
+      const outcome = rolloutOutcome.safeParse(document.output);
+      const word = colourOutcome(document, output.style);
+      output.answer(
+        document,
+        error !== null
+          ? []
+          : outcome.success
+            ? [
+                `${word}  ${outcome.data.reason}`,
+                `${model} serves ${outcome.data.champion === null ? 'no version' : `version ${outcome.data.champion}`}.`,
+              ]
+            : [`${word}  nothing was done${dryRun === true ? ': it was a dry run' : ''}.`],
+      );
+      if (error === null) return exitCodeOf(document);
+      if (!output.json) output.note(`${output.errorStyle.red(`${document.outcome}:`)} ${error.message}`);
+      return exitCodes.negative;
     },
   );
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { StartOptions, Startable } from '../../client/client.js';
 import { SystemError } from '../../dag/failures.js';
 import { complete } from '../action.js';
-import { exitCodes, tell } from '../exit-codes.js';
+import { exitCodes } from '../exit-codes.js';
 import { colourOutcome, exitCodeOf } from '../outcome.js';
 import { runParams } from '../params.js';
 import { newRunId } from '../run-id.js';
@@ -60,10 +60,9 @@ export function runCommand(program: Command): void {
           : client.start<Startable>(startable, params, startOptions),
       );
       const url = await session.uiUrl(run.workflowId, run.runId);
-      const started = { workflowId: run.workflowId, runId: run.runId, ...(url !== undefined && { url }) };
       const { style } = output;
       if (options.wait !== true && options.watch !== true) {
-        output.answer(started, [
+        output.answer({ workflowId: run.workflowId, runId: run.runId, dag: name, url: url ?? null }, [
           `Started ${style.bold(run.workflowId)}`,
           ...(url === undefined ? [] : [style.cyan(url)]),
           style.dim(`pawl watch ${run.workflowId}`),
@@ -73,22 +72,17 @@ export function runCommand(program: Command): void {
       if (options.watch !== true) output.line(`Started ${style.bold(run.workflowId)}`);
       if (url !== undefined) output.line(style.cyan(url));
       if (options.watch === true && !output.json) {
-        const [{ RunReader }, { watchRun }] = await Promise.all([import('../read-run.js'), import('../watch-run.js')]);
-        await watchRun(new RunReader(client, await session.objects()), run.workflowId, output);
+        const { watchRun } = await import('../watch-run.js');
+        await watchRun(await session.runs(), run.workflowId, output);
       }
-      try {
-        const result = await output.during(`waiting for ${run.workflowId}`, () => client.result(run));
-        const shown = result.output === null ? [] : JSON.stringify(result.output, null, 2).split('\n');
-        output.answer({ ...started, ...result }, [`${colourOutcome(result.outcome, style)}`, ...shown]);
-        return exitCodeOf(result.outcome);
-      } catch (error) {
-        if (!(error instanceof SystemError) || error.type === 'Unavailable') throw error;
-        const { type, message } = tell(error);
-        const outcome = type === 'Cancelled' ? 'cancelled' : 'failed';
-        output.answer({ ...started, outcome, error: { type, message } }, []);
-        if (!output.json) output.note(`${output.errorStyle.red(`${outcome}:`)} ${message}`);
-        return exitCodes.negative;
-      }
+      const { documentOfEnd } = await import('../run-document.js');
+      const document = await output.during(`waiting for ${run.workflowId}`, () => documentOfEnd(session, run));
+      const { outcome, error } = document;
+      const shown = document.output === null ? [] : JSON.stringify(document.output, null, 2).split('\n');
+      output.answer(document, error === null ? [colourOutcome(document, style), ...shown] : []);
+      if (error === null) return exitCodeOf(document);
+      if (!output.json) output.note(`${output.errorStyle.red(`${outcome}:`)} ${error.message}`);
+      return exitCodes.negative;
     },
   );
 }

@@ -58,7 +58,7 @@ export function runsCommand(program: Command): void {
         const tookMs = (run.endedAt === null ? now : Date.parse(run.endedAt)) - Date.parse(run.startedAt);
         return [
           run.workflowId,
-          colourOutcome(run.outcome ?? run.status, style),
+          colourOutcome({ dag: run.dag, outcome: run.outcome ?? run.status }, style),
           run.model ?? '',
           run.trigger ?? '',
           localTime(new Date(run.startedAt)),

@@ -46,6 +46,11 @@ export function trafficCommand(program: Command): void {
         routers: await syncRouters(await systems.serving.routers(), model),
       }));
       const state = result.moved ? result.state : result.current;
+      if (state === null)
+        throw new SystemError(
+          'NotFound',
+          `${model} has no endpoint in ${systems.environment}: "pawl endpoints" lists those there are.`,
+        );
       const { style } = output;
       const said = result.moved
         ? `${style.green('done')}  ${model} sends all to version ${result.state.champion ?? 'none'} (generation ${result.state.generation}).`
@@ -57,7 +62,6 @@ export function trafficCommand(program: Command): void {
           style.yellow(`${problem} It follows by itself once it reaches S3, and its lease runs out.`),
         ),
       ]);
-      if (state === null) return exitCodes.usage;
       return behind.length > 0 ? exitCodes.unavailable : exitCodes.ok;
     },
   );

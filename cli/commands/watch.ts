@@ -16,23 +16,22 @@ export function watchCommand(program: Command): void {
     [
       ['pawl watch', 'the newest run'],
       ['pawl watch model-lifecycle/dev/20261108-143205-k3f9', 'this one'],
-      ['pawl watch k3f9 --json', 'where it stands now, for a script'],
+      ['pawl watch k3f9 --json', 'where it stands now, without waiting, for a script'],
     ],
     async ({ args: [reference], output, session }) => {
-      const [client, objects] = await Promise.all([session.client(), session.objects()]);
-      const workflowId = await findRun(client, reference);
-      const { RunReader } = await import('../read-run.js');
-      const reader = new RunReader(client, objects);
+      const workflowId = await findRun(await session.client(), reference);
       if (output.json) {
-        output.answer(await reader.read(workflowId), []);
-        return;
+        const { readDocument } = await import('../run-document.js');
+        const document = await readDocument(session, workflowId);
+        output.answer(document, []);
+        return exitCodeOf(document);
       }
       const url = await session.uiUrl(workflowId);
       if (url !== undefined) output.line(output.style.cyan(url));
       const { watchRun } = await import('../watch-run.js');
-      const view = await watchRun(reader, workflowId, output);
+      const view = await watchRun(await session.runs(), workflowId, output);
       if (!output.live) output.line(`${workflowId} ${view.outcome}`);
-      return exitCodeOf(view.outcome);
+      return exitCodeOf(view);
     },
   );
 }

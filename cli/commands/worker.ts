@@ -1,7 +1,7 @@
 // `pawl worker`: a worker as a process, for a deployment.
 
 import type { Command } from 'commander';
-import { complete } from '../action.js';
+import { completeProcess } from '../action.js';
 
 export function workerCommand(program: Command): void {
   const command = program
@@ -11,7 +11,7 @@ export function workerCommand(program: Command): void {
       'Runs a worker until it is told to end (SIGTERM), with what pipelines/, tasks/ and models/ (or FILES) define. Temporal by its standard variables (TEMPORAL_ADDRESS, …), S3 by AWS’s.',
     )
     .argument('[files...]', 'files with DAGs, tasks and models, in place of those found by convention');
-  complete<object>(
+  completeProcess<object>(
     command,
     [
       ['pawl worker', 'in a project’s folder'],

@@ -45,7 +45,7 @@ export async function checkRouters(session: Session): Promise<Finding[]> {
           'none is named, so nothing can be rolled out: set PAWL_ROUTERS to the admin addresses of the gateways',
       },
     ];
-  const token = process.env['PAWL_ROUTER_TOKEN'];
+  const token = process.env['PAWL_GATEWAY_TOKEN'];
   return Promise.all(
     routers.map(async (url): Promise<Finding> => {
       const system = 'gateway';
@@ -59,7 +59,7 @@ export async function checkRouters(session: Session): Promise<Finding[]> {
           return {
             system,
             state: 'wrong',
-            explanation: `${url} refuses the token: PAWL_ROUTER_TOKEN must be its PAWL_GATEWAY_TOKEN`,
+            explanation: `${url} refuses the token: PAWL_GATEWAY_TOKEN must be the same here and there`,
           };
         if (health.environment !== environment)
           return {

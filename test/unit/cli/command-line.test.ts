@@ -7,9 +7,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { inForce, spanOf } from '../../../cli/day.js';
 import { tell } from '../../../cli/exit-codes.js';
-import { exitCodeOf } from '../../../cli/outcome.js';
+import { colourOutcome, exitCodeOf } from '../../../cli/outcome.js';
 import { runParams } from '../../../cli/params.js';
 import { newRunId } from '../../../cli/run-id.js';
+import { styleOf } from '../../../cli/style.js';
 import { SystemError } from '../../../dag/failures.js';
 
 const cli = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
@@ -43,6 +44,12 @@ describe('parameters', () => {
     ['{"a":1}', ['a.b=1'], /a, which is no object/],
   ])('%j with %j is refused', (json, params, sentence) => {
     expect(() => runParams(json, params)).toThrow(sentence);
+  });
+
+  test('a setting that is no name=value is told by its own option', () => {
+    expect(() => runParams(undefined, ['rank'], '--override')).toThrow(
+      '--override rank is not name=value, such as --override train.recipe.rank=32.',
+    );
   });
 
   test('a parameter named like a property of every object is a parameter', () => {
@@ -108,8 +115,21 @@ describe('errors', () => {
   });
 
   test('a negative outcome is exit code 1, any other good', () => {
-    expect(['promoted', 'unchanged', 'stopped', 'succeeded', 'approved'].map(exitCodeOf)).toEqual([0, 0, 0, 0, 0]);
-    expect(['rejected', 'rolled-back', 'failed', 'cancelled', 'terminated'].map(exitCodeOf)).toEqual([1, 1, 1, 1, 1]);
+    const codes = (dag: string, outcomes: string[]) => outcomes.map((outcome) => exitCodeOf({ dag, outcome }));
+    const good = ['promoted', 'unchanged', 'stopped', 'succeeded', 'approved', 'running'];
+    expect(codes('model-lifecycle', good)).toEqual(good.map(() => 0));
+    const bad = ['rejected', 'rolled-back', 'failed', 'cancelled', 'terminated', 'TIMED_OUT'];
+    expect(codes('model-lifecycle', bad)).toEqual(bad.map(() => 1));
+  });
+
+  test('to roll back is what the DAG rollback is for, and an end of any other that was to bring something forward', () => {
+    const ending = { dag: 'rollback', outcome: 'rolled-back' };
+    expect(exitCodeOf(ending)).toBe(0);
+    expect(colourOutcome(ending, styleOf(true))).toBe(styleOf(true).green('rolled-back'));
+    expect(exitCodeOf({ dag: 'rollback', outcome: 'failed' })).toBe(1);
+    expect(colourOutcome({ dag: 'model-lifecycle', outcome: 'rolled-back' }, styleOf(true))).toBe(
+      styleOf(true).red('rolled-back'),
+    );
   });
 });
 

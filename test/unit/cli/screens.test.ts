@@ -25,6 +25,9 @@ const step = (id: string, changes: Partial<StepView> = {}): StepView => ({
 });
 const view = (steps: StepView[], changes: Partial<RunView> = {}): RunView => ({
   workflowId: 'life/dev/1',
+  runId: 'r1',
+  dag: 'life',
+  model: null,
   outcome: 'running',
   startedAt: new Date(start),
   endedAt: null,
