@@ -32,7 +32,7 @@ export { model, type Model } from './pipelines/model.js';
 export type { ModelFile, ModelSettings } from './activities/schemas/model-settings.js';
 export { full, lora, type Recipe } from './activities/schemas/train-settings.js';
 export { canary } from './activities/schemas/rollout-settings.js';
-export { atLeast, atMost, notWorseThan, type GateRule } from './stats/gate.js';
+export { atLeast, atMost, judgeGate, notWorseThan, type GateRule, type GateVerdict } from './stats/gate.js';
 export { errorRate, latency, type CanaryRule } from './stats/canary.js';
 
 // The stages, to be used or replaced in a pipeline of one's own, and what passes between them.

@@ -2,12 +2,14 @@ import { defineConfig } from 'vitest/config';
 
 // One project for each kind of proof. Those that talk to servers share one set, started once in test/servers.ts.
 const shared = { pool: 'forks' as const, maxWorkers: 2, testTimeout: 60_000, hookTimeout: 120_000 };
+/** The examples import Pawl by its name, as a project does: tsconfig.json says where that is. */
+const resolve = { tsconfigPaths: true };
 const withServers = { ...shared, globalSetup: ['test/servers.ts'], fileParallelism: true };
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { resolve, test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
         test: {
           ...shared,
@@ -19,6 +21,7 @@ export default defineConfig({
       { test: { ...withServers, name: 'contract', include: ['test/contract/**/*.test.ts'] } },
       { test: { ...withServers, name: 'workflow', include: ['test/{workflow,replay}/**/*.test.ts'] } },
       {
+        resolve,
         test: {
           ...withServers,
           name: 'integration',

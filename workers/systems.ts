@@ -95,7 +95,7 @@ export function composeSystems(
   const compute = computeSystems(
     Object.entries(settings.compute).map(([name, each]) => around('compute', compose(name, each, context))),
   );
-  const token = process.env['PAWL_ROUTER_TOKEN'];
+  const token = process.env['PAWL_GATEWAY_TOKEN'];
   return {
     environment,
     objects,

@@ -30,7 +30,7 @@ export function localVariables(addresses: LocalAddresses): Record<string, string
     PAWL_ENVIRONMENT: environment,
     PAWL_BUCKET: bucket,
     PAWL_ROUTERS: adminUrl,
-    PAWL_ROUTER_TOKEN: routerToken,
+    PAWL_GATEWAY_TOKEN: routerToken,
   };
 }
 

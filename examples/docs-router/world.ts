@@ -56,7 +56,7 @@ export interface OpenOptions {
 
 /** The demo is by itself: it uses no server that the environment names, and touches nobody's data. */
 function forgetEnvironment(): void {
-  const foreign = /^(TEMPORAL_|AWS_|PAWL_(ENVIRONMENT|BUCKET|ROUTERS|ROUTER_TOKEN|GATEWAY_))/;
+  const foreign = /^(TEMPORAL_|AWS_|PAWL_(ENVIRONMENT|BUCKET|ROUTERS|GATEWAY_))/;
   for (const name of Object.keys(process.env)) if (foreign.test(name)) delete process.env[name];
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 }
@@ -130,7 +130,7 @@ export async function openWorld(
         client,
         reader: new RunReader(client, systems.objects),
         systems,
-        router: new HttpRouter({ url: local.adminUrl, token: local.variables['PAWL_ROUTER_TOKEN'] }),
+        router: new HttpRouter({ url: local.adminUrl, token: local.variables['PAWL_GATEWAY_TOKEN'] }),
         sections,
         base: built,
         shortBase,

@@ -114,12 +114,6 @@ describe('code in the docs', () => {
         incremental: false,
         tsBuildInfoFile: undefined,
         noUnusedLocals: false,
-        paths: {
-          pawl: [join(root, 'index.ts')],
-          'pawl/client': [join(root, 'exports/client.ts')],
-          'pawl/worker': [join(root, 'exports/worker.ts')],
-          'pawl/testing': [join(root, 'exports/testing.ts')],
-        },
       },
       root,
     );

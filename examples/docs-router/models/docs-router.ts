@@ -1,10 +1,6 @@
 // A model that says which package a passage of documentation is from: the file that its team writes.
 
-import { full } from '../../../activities/schemas/train-settings.js';
-import { canary } from '../../../activities/schemas/rollout-settings.js';
-import { model } from '../../../pipelines/model.js';
-import { errorRate, latency } from '../../../stats/canary.js';
-import { atLeast, notWorseThan } from '../../../stats/gate.js';
+import { atLeast, canary, errorRate, full, latency, model, notWorseThan } from 'pawl';
 
 /** What every prompt ends with; the answer begins with a space. */
 export const question = '\n\nWhich package is this from?';

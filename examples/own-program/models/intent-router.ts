@@ -1,8 +1,7 @@
 // A model whose trainer, evaluation and server are the team's own programs; everything around them is Pawl's.
 
 import { readFileSync } from 'node:fs';
-import { model } from '../../../pipelines/model.js';
-import { atLeast, notWorseThan } from '../../../stats/gate.js';
+import { atLeast, model, notWorseThan } from 'pawl';
 
 const source = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
 const sources = (...names: string[]): Record<string, string> =>

@@ -13,7 +13,7 @@ import {
   preflight,
   register,
   rollback,
-} from '../../../index.js';
+} from 'pawl';
 import { gateEverySlice } from '../tasks/gate-every-slice.js';
 import { modelCard } from '../tasks/model-card.js';
 

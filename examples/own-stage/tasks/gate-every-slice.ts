@@ -1,8 +1,7 @@
 // A gate of the team's own, in place of Pawl's: every rule has to hold for every slice too, so that a good average hides nobody.
 // The same types as Pawl's gate, so it fits wherever that one does.
 
-import { gate, task, verdict, type GateRule } from '../../../index.js';
-import { judgeGate } from '../../../stats/gate.js';
+import { gate, judgeGate, task, verdict, type GateRule } from 'pawl';
 
 export const gateEverySlice = task({
   name: 'gate-every-slice',

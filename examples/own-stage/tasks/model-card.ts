@@ -1,6 +1,6 @@
 // A step of the team's own between two of Pawl's stages: what a reviewer wants to read of a version, as one page in the bucket.
 
-import { evaluationReport, task, verdict, z } from '../../../index.js';
+import { evaluationReport, task, verdict, z } from 'pawl';
 
 export const modelCard = task({
   name: 'model-card',
