@@ -103,7 +103,6 @@ describe('a worker that is killed around every effect on the way back', () => {
     expectKilledAround(chaos.effects, [
       'temporal.begin rollback',
       'objects.put endpoint abort',
-      'objects.put endpoint history weight 50',
       'objects.put serving record launching, job known',
       'compute.submit service',
       'objects.put endpoint rollback',
