@@ -135,6 +135,7 @@ const recordOf = (version: number, url: string): Parameters<ServingRecords['writ
   modelField: { kind: 'remove' },
   job: null,
   url,
+  predecessor: null,
   relaunches: 0,
   retireBy: null,
   changedAt: new Date().toISOString(),

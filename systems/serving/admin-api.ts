@@ -49,6 +49,8 @@ export const windowAnswer = z.object({
       requests: z.number(),
       errors: z.number(),
       abandoned: z.number(),
+      /** A gateway of an earlier build does not count them. */
+      unanswered: z.number().default(0),
       latency: z.object({ boundsMs: z.array(z.number()), counts: z.array(z.number()) }),
       coveredMs: z.number(),
     })

@@ -8,6 +8,7 @@ import { drain } from './drain.js';
 import { HttpRouter } from './http-router.js';
 import { isHealthy, probeServer } from './model-server.js';
 import type { LaunchRequest, ProbeResult, ReplicaState, Router, Serving } from './port.js';
+import { backAt, hasEnded, healthyAt, isSameJob, isWanted, launchedAnew, requested } from './record-changes.js';
 import type { ServingRecord } from './record.js';
 import { ServingRecords, type RecordReading } from './records.js';
 import { serveJob } from './serve-program.js';
@@ -31,21 +32,19 @@ export type Upkeep =
   | { readonly did: 'nothing'; readonly healthy: boolean }
   | { readonly did: 'relaunched'; readonly epoch: number; readonly reason: string }
   /** Its host is away, or it was launched anew several times in a row: the next try waits. */
-  | { readonly did: 'waits'; readonly waitMs: number; readonly lost: boolean; readonly reason: string };
+  | { readonly did: 'waits'; readonly waitMs: number; readonly lost: boolean; readonly reason: string }
+  /** Its host does not answer here, while gateways get answers from it: the trouble is here. */
+  | { readonly did: 'leaves it'; readonly reason: string };
 
 const logTailBytes = 2_000;
 const stayCountsAfterMs = 600_000;
 const longestRelaunchDelayMs = 60_000;
 const lostMeansDeadAfterMs = 60_000;
+/** A version that a gateway has got an answer from within this time lives. */
+const answersCountForMs = 30_000;
 /** Beyond the drain: what whoever retires a version may take to remove it, before somebody else finishes the work. */
 const retireSpareMs = 30_000;
 const writesAtMost = 8;
-
-/** Certainly: a host that is away may still run it. */
-const hasEnded = (job: JobState | undefined): boolean =>
-  job === undefined || job.phase === 'exited' || (job.phase === 'lost' && job.gone === true);
-
-const isWanted = ({ phase }: ServingRecord): boolean => phase === 'launching' || phase === 'running';
 
 export class GatewayServing implements Serving {
   readonly name = 'gateway';
@@ -65,7 +64,10 @@ export class GatewayServing implements Serving {
 
   /** Also throws `Unavailable` while the version is being retired, and what `Compute.submit` throws. */
   async launch(request: LaunchRequest): Promise<void> {
-    const reading = await this.#change(request.model, request.version, (current) => this.#launched(current, request));
+    const { environment } = this.#options;
+    const reading = await this.#change(request.model, request.version, (current) =>
+      requested(current, environment, request, this.#now().getTime()),
+    );
     if (reading.record.job === null) await this.#submit(reading);
     else await this.#restartDead(reading, reading.record.job, request.key);
   }
@@ -109,11 +111,12 @@ export class GatewayServing implements Serving {
     });
     if (reading === undefined) return;
     await drain(this.#routers, { model, version, drainMs, pollMs: this.#options.drainPollMs ?? 200 });
-    const { job, epoch } = reading.record;
+    const { job, epoch, predecessor } = reading.record;
     if (job !== null) await this.#options.compute.get(job.compute).remove(job);
+    await this.#removeIfThere(predecessor);
     await this.#change(model, version, (current) =>
       current?.epoch === epoch && current.phase === 'retiring'
-        ? { ...current, phase: 'retired', job: null, url: null, retireBy: null }
+        ? { ...current, phase: 'retired', job: null, url: null, predecessor: null, retireBy: null }
         : current,
     );
   }
@@ -126,17 +129,19 @@ export class GatewayServing implements Serving {
   /**
    * Launches a version anew that was ready and has died, with the next epoch; safe when several workers do it at once. A host
    * that is away is no proof of death: the version is launched elsewhere only where `lostForMs` says that it has been away
-   * for longer than a minute. Throws `NotFound` where the version was never launched here.
+   * for longer than a minute, no gateway gets answers from it, and another host has room; gateways keep its address until
+   * then. Throws `NotFound` where the version was never launched here, `NoCapacity`.
    */
   async ensureRunning(model: string, version: number, lostForMs = 0): Promise<Upkeep> {
-    const reading = await this.#records.read(model, version);
-    if (reading === undefined || reading.record.phase === 'retired')
+    const found = await this.#records.read(model, version);
+    if (found === undefined || found.record.phase === 'retired')
       throw new SystemError(
         'NotFound',
         `Version ${version} of ${model} has no serving record in ${this.#options.environment}, so it cannot be launched anew: run canary-deploy or rollback for it.`,
       );
+    if (found.record.phase === 'retiring') return { did: 'nothing', healthy: false };
+    const reading = await this.#settlePredecessor(found);
     const { record } = reading;
-    if (record.phase === 'retiring') return { did: 'nothing', healthy: false };
     if (record.url !== null && (await isHealthy(record.url, record.launch.healthPath)))
       return { did: 'nothing', healthy: true };
     if (record.job === null) {
@@ -157,66 +162,59 @@ export class GatewayServing implements Serving {
     const relaunches = sinceMs > stayCountsAfterMs ? 0 : record.relaunches;
     const delayMs = relaunches === 0 ? 0 : Math.min(1_000 * 2 ** relaunches, longestRelaunchDelayMs);
     if (sinceMs < delayMs) return { did: 'waits', waitMs: delayMs - sinceMs, lost: false, reason };
-    const avoid = isLost ? [record.job.host] : [];
-    return this.#relaunch(reading, { reason, relaunches: relaunches + 1, avoid });
+    if (isLost && (await this.#givesAnswers(model, version))) return { did: 'leaves it', reason };
+    return this.#relaunch(reading, { reason, relaunches: relaunches + 1, lostHost: isLost ? record.job.host : null });
+  }
+
+  /** Whether a gateway has got answers from the version of late, wherever it runs. */
+  async #givesAnswers(model: string, version: number): Promise<boolean> {
+    // One that does not answer knows nothing.
+    const ask = (router: HttpRouter) =>
+      router.measure({ model, version, windowMs: answersCountForMs }).catch(() => undefined);
+    const windows = await Promise.all(this.#routers.map(ask));
+    return windows.some((window) => window !== undefined && window.requests > window.errors);
+  }
+
+  /** A server whose host is back before its successor has answered stays; one that proves to have ended is forgotten. */
+  async #settlePredecessor(reading: RecordReading): Promise<RecordReading> {
+    const { model, version, epoch, job, predecessor, url, launch } = reading.record;
+    if (predecessor === null || url === null) return reading;
+    const state = await this.#jobState(predecessor);
+    const isBack = state?.phase === 'running' && state.url === url && (await isHealthy(url, launch.healthPath));
+    if (!isBack && !hasEnded(state)) return reading;
+    const settled = await this.#change(model, version, (current) => {
+      if (current?.epoch !== epoch || !isSameJob(current.predecessor, predecessor)) return current;
+      return isBack ? backAt(current, predecessor) : { ...current, url: null, predecessor: null };
+    });
+    if (isSameJob(settled?.record.job, predecessor)) await this.#removeIfThere(job);
+    return settled ?? reading;
   }
 
   async #relaunch(
     reading: RecordReading,
-    how: { reason: string; relaunches: number; avoid: readonly string[] },
+    how: { reason: string; relaunches: number; lostHost: string | null },
   ): Promise<Upkeep> {
     const { record } = reading;
-    const { reason, relaunches, avoid } = how;
-    const epoch = record.epoch + 1;
+    const { reason, relaunches, lostHost } = how;
+    const avoid = lostHost === null ? [] : [lostHost];
+    const next = launchedAnew(record, { relaunches, isLost: lostHost !== null });
+    const { launch } = record;
+    // The server may live: nothing is given up before there is another place for it.
+    if (lostHost !== null) await this.#options.compute.get(launch.compute).pick(launch.wants, { avoid });
     try {
-      const next = { ...record, epoch, phase: 'launching' as const, job: null, url: null, relaunches };
       await this.#submit(await this.#records.write(this.#stamped(next), reading), avoid);
     } catch (error) {
       // Another worker was quicker with the very same thing.
       if (error instanceof SystemError && error.type === 'Conflict') return { did: 'nothing', healthy: false };
       throw error;
     }
-    return { did: 'relaunched', epoch, reason };
+    return { did: 'relaunched', epoch: next.epoch, reason };
   }
 
-  /** The record after a launch was asked for; the current one where there is something to join. */
-  #launched(current: ServingRecord | undefined, request: LaunchRequest): ServingRecord {
-    const { model, version, key, modelField, ...launch } = request;
-    const next = {
-      schema: 1 as const,
-      environment: this.#options.environment,
-      model,
-      version,
-      key,
-      epoch: (current?.epoch ?? 0) + 1,
-      phase: 'launching' as const,
-      launch: {
-        artifact: launch.artifact,
-        command: [...launch.command],
-        compute: launch.compute,
-        wants: launch.wants,
-        environment: launch.environment,
-        healthPath: launch.healthPath,
-      },
-      modelField: modelField ?? { kind: 'remove' as const },
-      job: null,
-      url: null,
-      relaunches: 0,
-      retireBy: null,
-      changedAt: '',
-    };
-    if (current === undefined || current.phase === 'retired') return next;
-    if (current.phase !== 'retiring') return current;
-    if (current.retireBy !== null && Date.parse(current.retireBy) > this.#now().getTime())
-      throw new SystemError(
-        'Unavailable',
-        `Version ${version} of ${model} is being retired at the moment: it can be launched again after that.`,
-      );
-    return next;
-  }
-
-  async #submit({ record }: RecordReading, avoid: readonly string[] = []): Promise<void> {
-    const { launch, key, epoch } = record;
+  async #submit({ record }: RecordReading, lostHosts: readonly string[] = []): Promise<void> {
+    const { launch, key, epoch, predecessor } = record;
+    // A host ends an older epoch for a newer one: the predecessor's is left alone, whoever submits.
+    const avoid = predecessor === null ? lostHosts : [...lostHosts, predecessor.host];
     const compute = this.#options.compute.get(launch.compute);
     const { command, files } = serveJob(launch.artifact, launch.command);
     const { wants, environment } = launch;
@@ -224,8 +222,8 @@ export class GatewayServing implements Serving {
     const noted = await this.#change(record.model, record.version, (current) =>
       current?.epoch === epoch && current.job === null && isWanted(current) ? { ...current, job } : current,
     );
-    // It was retired, or launched anew, while this was on its way: then nobody else knows of the job.
-    if (noted?.record.epoch !== epoch || !isWanted(noted.record)) await compute.remove(job);
+    // It was retired, launched anew, or submitted elsewhere while this was on its way: then nobody else knows of the job.
+    if (!isSameJob(noted?.record.job, job)) await compute.remove(job);
   }
 
   /** A launch that joins a version which has died in the meantime, or which another launch failed to start, starts it anew. */
@@ -233,17 +231,25 @@ export class GatewayServing implements Serving {
     if (reading.record.phase === 'launching' && reading.record.key === key) return;
     const job = await this.#jobState(ref);
     if (!hasEnded(job)) return;
-    await this.#relaunch(reading, { reason: await this.#whyFailed(ref, job), relaunches: 0, avoid: [] });
+    await this.#relaunch(reading, { reason: await this.#whyFailed(ref, job), relaunches: 0, lostHost: null });
   }
 
   async #noteHealthy(reading: RecordReading, url: string): Promise<ReplicaState> {
     const { epoch } = reading.record;
     const noted = await this.#change(reading.record.model, reading.record.version, (current) =>
-      current?.epoch === epoch && current.phase !== 'retired'
-        ? { ...current, url, phase: current.phase === 'launching' ? ('running' as const) : current.phase }
-        : current,
+      current?.epoch === epoch && current.phase !== 'retired' ? healthyAt(current, url) : current,
     );
     return noted?.record.url === url ? { phase: 'ready', url } : { phase: 'starting' };
+  }
+
+  /** What its host keeps because it does not answer is left to the reaper. */
+  async #removeIfThere(job: JobRef | null): Promise<void> {
+    if (job === null) return;
+    try {
+      await this.#options.compute.get(job.compute).remove(job);
+    } catch (error) {
+      if (!(error instanceof SystemError && error.type === 'Unavailable')) throw error;
+    }
   }
 
   async #jobState(ref: JobRef): Promise<JobState | undefined> {

@@ -100,6 +100,8 @@ export class ServingKeeper {
       this.#lostSinceMs.delete(name);
       this.#comingUp.add(name);
       log.warn({ name, epoch: upkeep.epoch, reason: upkeep.reason }, 'it had died and is launched anew');
+    } else if (upkeep.did === 'leaves it') {
+      this.#tell(name, `cannot be reached from here, and is left alone because gateways can: ${upkeep.reason}`);
     } else {
       if (upkeep.lost && !this.#lostSinceMs.has(name)) this.#lostSinceMs.set(name, performance.now());
       this.#tell(name, `is away, and is launched anew in ${Math.ceil(upkeep.waitMs / 1000)} s: ${upkeep.reason}`);

@@ -16,6 +16,8 @@ export const modelField = z.discriminatedUnion('kind', [
 ]);
 export type ModelField = z.infer<typeof modelField>;
 
+const job = z.object({ compute: z.string(), host: z.string(), key: z.string(), epoch: z.number() });
+
 const launchSettings = z.object({
   artifact: z.object({ uri: z.string(), digest: z.string(), sizeBytes: z.number() }),
   command: z.array(z.string()).min(1),
@@ -41,9 +43,11 @@ export const servingRecord = z.object({
   phase: z.enum(['launching', 'running', 'retiring', 'retired']),
   launch: launchSettings,
   modelField,
-  job: z.object({ compute: z.string(), host: z.string(), key: z.string(), epoch: z.number() }).nullable(),
+  job: job.nullable(),
   /** Where it answers: set once it has answered its health check, so that nobody knocks too early. */
   url: z.url().nullable(),
+  /** While `launching` in place of a server whose host is away: that server, which `url` is still about. */
+  predecessor: job.nullable().default(null),
   /** How often it was launched anew because it had died; a successful stay of ten minutes starts the count again. */
   relaunches: z.number().int().nonnegative(),
   /** While `retiring`: when somebody else may finish the work. */

@@ -1,0 +1,88 @@
+// What becomes of a serving record when a version is launched, found healthy, lost, or given back. Pure: GatewayServing writes it.
+
+import { SystemError } from '../../dag/failures.js';
+import type { JobRef, JobState } from '../compute/port.js';
+import type { LaunchRequest } from './port.js';
+import type { ServingRecord } from './record.js';
+
+/** Certainly: a host that is away may still run it. */
+export const hasEnded = (job: JobState | undefined): boolean =>
+  job === undefined || job.phase === 'exited' || (job.phase === 'lost' && job.gone === true);
+
+export const isWanted = ({ phase }: ServingRecord): boolean => phase === 'launching' || phase === 'running';
+
+export const isSameJob = (one: JobRef | null | undefined, other: JobRef): boolean =>
+  one?.compute === other.compute && one.host === other.host && one.key === other.key && one.epoch === other.epoch;
+
+/** The record after a launch was asked for; the current one where there is something to join. Throws `Unavailable`. */
+export function requested(
+  current: ServingRecord | undefined,
+  environment: string,
+  request: LaunchRequest,
+  nowMs: number,
+): ServingRecord {
+  const { model, version, key, modelField, ...launch } = request;
+  const next = {
+    schema: 1 as const,
+    environment,
+    model,
+    version,
+    key,
+    epoch: (current?.epoch ?? 0) + 1,
+    phase: 'launching' as const,
+    launch: {
+      artifact: launch.artifact,
+      command: [...launch.command],
+      compute: launch.compute,
+      wants: launch.wants,
+      environment: launch.environment,
+      healthPath: launch.healthPath,
+    },
+    modelField: modelField ?? { kind: 'remove' as const },
+    job: null,
+    url: null,
+    predecessor: null,
+    relaunches: 0,
+    retireBy: null,
+    changedAt: '',
+  };
+  if (current === undefined || current.phase === 'retired') return next;
+  if (current.phase !== 'retiring') return current;
+  if (current.retireBy !== null && Date.parse(current.retireBy) > nowMs)
+    throw new SystemError(
+      'Unavailable',
+      `Version ${version} of ${model} is being retired at the moment: it can be launched again after that.`,
+    );
+  return next;
+}
+
+/** A server that has ended is forgotten; one that is merely away keeps its address until its successor answers. */
+export function launchedAnew(record: ServingRecord, how: { relaunches: number; isLost: boolean }): ServingRecord {
+  const isAway = how.isLost && record.url !== null;
+  const predecessor = record.predecessor ?? (isAway ? record.job : null);
+  return {
+    ...record,
+    epoch: record.epoch + 1,
+    phase: 'launching',
+    job: null,
+    url: predecessor === null ? null : record.url,
+    predecessor,
+    relaunches: how.relaunches,
+  };
+}
+
+/** The epoch moves on, so that a successor whose submission is on its way finds itself unwanted. */
+export const backAt = (record: ServingRecord, predecessor: JobRef): ServingRecord => ({
+  ...record,
+  epoch: record.epoch + 1,
+  phase: 'running',
+  job: predecessor,
+  predecessor: null,
+});
+
+export const healthyAt = (record: ServingRecord, url: string): ServingRecord => ({
+  ...record,
+  url,
+  predecessor: null,
+  phase: record.phase === 'launching' ? 'running' : record.phase,
+});
