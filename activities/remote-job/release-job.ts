@@ -15,7 +15,7 @@ export interface ReleaseOptions {
 }
 
 export interface Released {
-  /** Hosts that did not answer: what runs there is left to its time limit and to the reaper. */
+  /** Hosts that did not answer, or refused us: what runs there is left to its time limit and to the reaper. */
   readonly unreachable: readonly string[];
 }
 
@@ -77,8 +77,9 @@ async function removeJob(computes: ComputeSystems, ref: JobRef, giveUpAtMs: numb
       await computes.get(ref.compute).remove(ref);
       return true;
     } catch (error) {
-      if (!(error instanceof SystemError && ['Unavailable', 'NotFound'].includes(error.type))) throw error;
-      if (error.type === 'NotFound' || Date.now() >= giveUpAtMs) return false;
+      const outOfReach = ['Unavailable', 'NotFound', 'PermissionDenied'];
+      if (!(error instanceof SystemError && outOfReach.includes(error.type))) throw error;
+      if (error.type !== 'Unavailable' || Date.now() >= giveUpAtMs) return false;
     }
     await sleep(1_000);
   }

@@ -2,7 +2,7 @@
 
 import { SystemError } from '../../dag/failures.js';
 import { checkFilePath } from './job-paths.js';
-import type { Compute, JobListing, JobRef, JobState, JobSubmission, Places } from './port.js';
+import type { Compute, HostCapacity, JobListing, JobRef, JobState, JobSubmission, Places } from './port.js';
 
 export interface MemoryJob {
   /** The command with its placeholders replaced. */
@@ -78,12 +78,13 @@ export class MemoryCompute implements Compute {
     }
   }
 
-  async capacity(): Promise<readonly { host: string; declared: Places; free: Places; reachable: boolean }[]> {
+  async capacity(): Promise<readonly HostCapacity[]> {
     return [...this.#hosts].map(([host, { declared, away }]) => ({
       host,
       declared,
       free: away ? { gpus: 0, memoryBytes: 0 } : this.#free(host),
       reachable: !away,
+      ...(away && { reason: `The host ${host} does not answer.` }),
     }));
   }
 

@@ -5,6 +5,15 @@ export interface Places {
   readonly memoryBytes: number;
 }
 
+export interface HostCapacity {
+  readonly host: string;
+  readonly declared: Places;
+  readonly free: Places;
+  readonly reachable: boolean;
+  /** Why it cannot be reached. */
+  readonly reason?: string;
+}
+
 export interface JobSubmission {
   /** Decided and written down before the submission; a second submission under the same key and epoch joins the first. */
   readonly key: string;
@@ -24,7 +33,7 @@ export interface JobSubmission {
   readonly timeLimitMs?: number;
 }
 
-/** `lost`: the host does not answer, or has forgotten the job; nobody can say whether it still runs. */
+/** `lost`: the host does not answer, refuses us, or has forgotten the job; nobody can say whether it still runs. */
 export type JobState =
   | { readonly phase: 'running'; readonly startedAt: string; readonly host: string; readonly url?: string }
   | {
@@ -66,8 +75,8 @@ export interface JobRef {
  */
 export interface Compute {
   readonly name: string;
-  /** Declared and free places, host by host. */
-  capacity(): Promise<readonly { host: string; declared: Places; free: Places; reachable: boolean }[]>;
+  /** Declared and free places, host by host. Throws `PermissionDenied` only where every host refuses us. */
+  capacity(): Promise<readonly HostCapacity[]>;
   /** Names a host that has room now, so that it can be written down before the submission. Throws `NoCapacity`. */
   pick(wants: Places, options?: { avoid?: readonly string[] }): Promise<string>;
   /**
@@ -76,7 +85,7 @@ export interface Compute {
    * `Conflict` for an epoch older than one that the host has seen, or a batch job that was removed.
    */
   submit(job: JobSubmission, options?: { host?: string; avoid?: readonly string[] }): Promise<JobRef>;
-  /** Never throws for a host that is away: that is `lost`. `undefined`: the host answers, and never saw the job. */
+  /** Never throws for a host that is away or refuses us: that is `lost`. `undefined`: the host answers, and never saw the job. */
   state(job: JobRef): Promise<JobState | undefined>;
   /** The log (standard output and error together) from a byte offset on; a negative one counts from the end. */
   log(job: JobRef, offset: number, maxBytes: number): Promise<{ text: string; nextOffset: number }>;
@@ -89,7 +98,7 @@ export interface Compute {
    * never seen. A service may be submitted again, which is how one that died is launched anew.
    */
   remove(job: JobRef): Promise<void>;
-  /** What the reaper reads. */
+  /** What the reaper reads, of the hosts that can be reached. */
   list(): AsyncIterable<JobListing>;
 }
 

@@ -1,8 +1,9 @@
 // A named group of supervised hosts as one Compute: finds the host that has a job, or has room for one.
 
 import { SystemError } from '../../dag/failures.js';
+import { hostsWithRoom, noRoom } from './choose-host.js';
 import { checkFilePath } from './job-paths.js';
-import type { Compute, JobListing, JobRef, JobState, JobSubmission, Places } from './port.js';
+import type { Compute, HostCapacity, JobListing, JobRef, JobState, JobSubmission, Places } from './port.js';
 import type { SupervisedHost } from './supervised-host.js';
 
 /** Given to every job beside its own variables: credentials for the object store, asked for anew at each submission. */
@@ -25,23 +26,30 @@ export class SupervisedCompute implements Compute {
       throw new SystemError('InvalidInput', `The compute ${name} has two hosts of one name: name each its own way.`);
   }
 
-  async capacity(): Promise<readonly { host: string; declared: Places; free: Places; reachable: boolean }[]> {
-    return await Promise.all(
-      [...this.#hosts.values()].map(async (host) => {
+  async capacity(): Promise<readonly HostCapacity[]> {
+    const refusals: SystemError[] = [];
+    const capacity = await Promise.all(
+      [...this.#hosts.values()].map(async (host): Promise<HostCapacity> => {
         const { name, declared } = host;
         try {
           return { host: name, declared, free: await host.free(), reachable: true };
         } catch (error) {
-          if (!isAway(error)) throw error;
-          return { host: name, declared, free: { gpus: 0, memoryBytes: 0 }, reachable: false };
+          if (!isOutOfReach(error)) throw error;
+          if (error.type === 'PermissionDenied') refusals.push(error);
+          return { host: name, declared, free: { gpus: 0, memoryBytes: 0 }, reachable: false, reason: error.message };
         }
       }),
     );
+    // One host that was set up anew is no reason to do without the others; where all refuse, waiting mends nothing.
+    const [refusal] = refusals;
+    if (refusal !== undefined && refusals.length === capacity.length) throw refusal;
+    return capacity;
   }
 
-  async pick(wants: Places, options: { avoid?: readonly string[] } = {}): Promise<string> {
-    const [first] = await this.#withRoom(wants, options.avoid ?? []);
-    if (first === undefined) throw this.#noRoom(wants, options.avoid ?? []);
+  async pick(wants: Places, { avoid = [] }: { avoid?: readonly string[] } = {}): Promise<string> {
+    const capacity = await this.capacity();
+    const [first] = hostsWithRoom(capacity, { wants, avoid });
+    if (first === undefined) throw noRoom(this.name, capacity, { wants, avoid });
     return first;
   }
 
@@ -50,16 +58,16 @@ export class SupervisedCompute implements Compute {
     for (const path of Object.keys(job.files)) checkFilePath(path);
     const full = { ...job, environment: { ...(await this.#environment()), ...job.environment } };
     const ref = (host: string): JobRef => ({ compute: this.name, host, key, epoch });
-    if (options.host !== undefined) {
-      await this.#host(options.host).submit(full);
-      return ref(options.host);
+    const wish = { wants: job.wants, avoid: options.avoid ?? [] };
+    const named = options.host ?? this.#single(wish.avoid);
+    if (named !== undefined) {
+      await this.#host(named).submit(full);
+      return ref(named);
     }
     const holder = await this.#holder(job);
     if (holder !== undefined) return ref(holder);
-    const avoid = options.avoid ?? [];
-    // A single host is asked in any case: it knows whether it has the job already.
-    const single = this.#hosts.size === 1 ? [...this.#hosts.keys()].filter((host) => !avoid.includes(host)) : undefined;
-    for (const host of single ?? (await this.#withRoom(job.wants, avoid))) {
+    const capacity = await this.capacity();
+    for (const host of hostsWithRoom(capacity, wish)) {
       try {
         await this.#host(host).submit(full);
         return ref(host);
@@ -68,15 +76,15 @@ export class SupervisedCompute implements Compute {
         if (!(error instanceof SystemError && error.type === 'NoCapacity')) throw error;
       }
     }
-    throw this.#noRoom(job.wants, avoid);
+    throw noRoom(this.name, capacity, wish);
   }
 
   async state(job: JobRef): Promise<JobState | undefined> {
     try {
       return await this.#host(job.host).state(job);
     } catch (error) {
-      if (!isAway(error)) throw error;
-      return { phase: 'lost', host: job.host, reason: (error as SystemError).message };
+      if (!isOutOfReach(error)) throw error;
+      return { phase: 'lost', host: job.host, reason: error.message };
     }
   }
 
@@ -96,13 +104,13 @@ export class SupervisedCompute implements Compute {
     await this.#host(job.host).remove(job, defaultGraceMs);
   }
 
-  /** Leaves out hosts that are away: what they run cannot be known. */
+  /** Leaves out hosts that are away or refuse us: what they run cannot be known. */
   async *list(): AsyncGenerator<JobListing> {
     for (const host of this.#hosts.values()) {
       try {
         yield* await host.list();
       } catch (error) {
-        if (!isAway(error)) throw error;
+        if (!isOutOfReach(error)) throw error;
       }
     }
   }
@@ -119,39 +127,21 @@ export class SupervisedCompute implements Compute {
     throw new SystemError('NotFound', `The compute ${this.name} has no host ${name}: it has ${known}.`);
   }
 
-  /** Asks only where there is a choice: a single host joins by itself. */
+  /** It is asked in any case: it knows whether it has the job already, and whether it has room. */
+  #single(avoid: readonly string[]): string | undefined {
+    const [only, ...others] = this.#hosts.keys();
+    return only === undefined || others.length > 0 || avoid.includes(only) ? undefined : only;
+  }
+
+  /** Of those that answer, so that a job which runs is joined. */
   async #holder(job: JobSubmission): Promise<string | undefined> {
-    if (this.#hosts.size === 1) return undefined;
     const states = await Promise.all(
       [...this.#hosts.keys()].map((host) => this.state({ compute: this.name, host, key: job.key, epoch: job.epoch })),
     );
     return states.find((state) => state !== undefined && (state.phase !== 'lost' || state.gone === true))?.host;
   }
-
-  /** The host with most room left first, so that load spreads. */
-  async #withRoom(wants: Places, avoid: readonly string[]): Promise<readonly string[]> {
-    const fits = (places: Places): boolean => places.gpus >= wants.gpus && places.memoryBytes >= wants.memoryBytes;
-    const capacity = await this.capacity();
-    return capacity
-      .filter(({ host, free, reachable }) => reachable && fits(free) && !avoid.includes(host))
-      .sort((left, right) => right.free.gpus - left.free.gpus || right.free.memoryBytes - left.free.memoryBytes)
-      .map(({ host }) => host);
-  }
-
-  #noRoom(wants: Places, avoid: readonly string[]): SystemError {
-    const wish = `${wants.gpus} GPUs and ${(wants.memoryBytes / 2 ** 30).toFixed(1)} GiB`;
-    const ever = [...this.#hosts.values()].some(
-      ({ declared }) => declared.gpus >= wants.gpus && declared.memoryBytes >= wants.memoryBytes,
-    );
-    if (!ever)
-      return new SystemError(
-        'NoCapacity',
-        `No host of the compute ${this.name} declares ${wish}: ask for less, or add a host that has it.`,
-        { retryable: false },
-      );
-    const given = avoid.length === 0 ? '' : ` (given up: ${avoid.join(', ')})`;
-    return new SystemError('NoCapacity', `No host of the compute ${this.name} answers and has ${wish} free${given}.`);
-  }
 }
 
-const isAway = (error: unknown): boolean => error instanceof SystemError && error.type === 'Unavailable';
+/** Nothing can be learnt of such a host: it does not answer, or refuses us since it was set up anew. */
+const isOutOfReach = (error: unknown): error is SystemError =>
+  error instanceof SystemError && (error.type === 'Unavailable' || error.type === 'PermissionDenied');

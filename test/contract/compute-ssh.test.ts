@@ -99,6 +99,36 @@ describe('ssh compute with several hosts', () => {
     });
   });
 
+  it('leaves out a host that refuses us while another answers, and says why where none has room', async () => {
+    const reinstalled = { ...first.access, hostKeys: [`SHA256:${'A'.repeat(43)}`] };
+    await first.start();
+    const group = new SshCompute({
+      name: 'gpu',
+      hosts: [host('rekeyed', reinstalled), host('gpu-3', second.access)],
+    });
+    const wants = { gpus: 2, memoryBytes: 1024 };
+    const why = expect.stringMatching(/^The host rekeyed .* is not pinned/) as string;
+    expect(await group.capacity()).toEqual([
+      { host: 'rekeyed', declared: places, free: { gpus: 0, memoryBytes: 0 }, reachable: false, reason: why },
+      { host: 'gpu-3', declared: places, free: places, reachable: true },
+    ]);
+    expect(await group.pick(wants)).toBe('gpu-3');
+    const ref = await group.submit(job('beside'));
+    expect(ref.host).toBe('gpu-3');
+    const listed = [];
+    for await (const { key } of group.list()) listed.push(key);
+    expect(listed).toEqual(['beside']);
+    await expect(group.pick(wants)).rejects.toMatchObject({
+      type: 'NoCapacity',
+      retryable: true,
+      message: expect.stringMatching(/The host rekeyed .* is not pinned/) as string,
+    });
+    await expect(group.submit(job('named'), { host: 'rekeyed' })).rejects.toMatchObject({ type: 'PermissionDenied' });
+    expect(await group.state({ ...ref, host: 'rekeyed' })).toMatchObject({ phase: 'lost', reason: why });
+    await group.end(ref, { graceMs: 0 });
+    await group.close();
+  });
+
   it('refuses a host without a pinned key, and a folder that a shell could read as more than a word', () => {
     const unpinned = { ...second.access, hostKeys: [] };
     expect(() => new SshCompute({ name: 'gpu', hosts: [host('gpu-2', unpinned)] })).toThrow(

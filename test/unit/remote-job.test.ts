@@ -333,6 +333,15 @@ describe('a remote job', () => {
       compute.setAway(host, true);
       expect(await releaseJob(context(), { patienceMs: 0 })).toEqual({ unreachable: [host] });
     });
+
+    it('at once where its host refuses us, since waiting does not mend that', async () => {
+      const { host } = await submitJob(plan, context());
+      const remove: Compute['remove'] = async () => {
+        throw new SystemError('PermissionDenied', `${host} shows another key`);
+      };
+      const refusing = withMethods(compute, { remove });
+      expect(await releaseJob(jobContext({ objects, compute: refusing, key }))).toEqual({ unreachable: [host] });
+    });
   });
 
   describe('the reaper', () => {
