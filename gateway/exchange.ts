@@ -43,6 +43,8 @@ export interface UserRequest {
 
 const mostAttempts = 3;
 const oneWriteBytes = 16_384;
+/** Whoever leaves sooner may have had any reason; whoever waits this long for the first byte wanted the answer. */
+const longWaitMs = 1_000;
 const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 // It reached nobody, so the same address will not do better.
 const refusedCodes = new Set([
@@ -67,7 +69,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #lengthBytes = -1;
   #isUnderWay = false;
   #isOver = false;
+  #hasAnswerBegun = false;
   #userLeft = false;
+  #leftMs = Infinity;
   #wasCut = false;
 
   constructor(context: ExchangeContext, request: UserRequest) {
@@ -136,6 +140,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { res } = this.#request;
+    this.#hasAnswerBegun = true;
     if (chunk.length === this.#lengthBytes && chunk.length <= oneWriteBytes) {
       // The whole of it: as a string it leaves with the headers in one write.
       this.#isOver = true;
@@ -210,6 +215,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else route.users.end(this.#wasCut ? 'cut' : 'left');
     if (this.#isOver) return;
     this.#userLeft = true;
+    this.#leftMs = this.#context.nowMs();
     this.#controller?.abort(new Error('the user left'));
   }
 
@@ -223,7 +229,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#isUnderWay || this.#target === undefined) return;
     this.#isUnderWay = false;
     this.#target.traffic.inFlight -= 1;
-    this.#target.traffic.recordAbandoned(this.#context.nowMs());
+    const nowMs = this.#context.nowMs();
+    const waitedMs = Math.min(nowMs, this.#leftMs) - this.#sentMs;
+    const isUnanswered = this.#request.req.complete && !this.#hasAnswerBegun && waitedMs >= longWaitMs;
+    this.#target.traffic.recordAbandoned(nowMs, isUnanswered);
   }
 
   #count(isError: boolean): void {

@@ -29,6 +29,8 @@ export function latencyBucket(latencyMs: number): number {
 export interface TrafficWindow extends Measurement {
   /** Requests that their sender gave up; they count neither as requests nor as errors. */
   readonly abandoned: number;
+  /** Those of them whose sender had waited in vain for an answer to begin. */
+  readonly unanswered: number;
 }
 
 /** One version's traffic. All times are milliseconds of the gateway's monotonic clock. */
@@ -40,6 +42,7 @@ export class VersionTraffic {
   readonly #requests = new Uint32Array(ringSeconds);
   readonly #errors = new Uint32Array(ringSeconds);
   readonly #abandoned = new Uint32Array(ringSeconds);
+  readonly #unanswered = new Uint32Array(ringSeconds);
   readonly #latency = new Uint32Array(ringSeconds * latencyBuckets);
 
   constructor(nowMs: number) {
@@ -55,9 +58,10 @@ export class VersionTraffic {
     this.#latency[bucket] = (this.#latency[bucket] ?? 0) + 1;
   }
 
-  recordAbandoned(nowMs: number): void {
+  recordAbandoned(nowMs: number, isUnanswered = false): void {
     const slot = this.#slot(nowMs);
     this.#abandoned[slot] = (this.#abandoned[slot] ?? 0) + 1;
+    if (isUnanswered) this.#unanswered[slot] = (this.#unanswered[slot] ?? 0) + 1;
   }
 
   /** The last `windowMs`, widened to whole seconds; `watchedSinceMs` is when this process began to watch. */
@@ -66,6 +70,7 @@ export class VersionTraffic {
     let requests = 0;
     let errors = 0;
     let abandoned = 0;
+    let unanswered = 0;
     const last = Math.floor(nowMs / 1000);
     const first = Math.max(Math.floor((nowMs - windowMs) / 1000), last - ringSeconds + 1);
     for (let second = first; second <= last; second += 1) {
@@ -74,6 +79,7 @@ export class VersionTraffic {
       requests += this.#requests[slot] ?? 0;
       errors += this.#errors[slot] ?? 0;
       abandoned += this.#abandoned[slot] ?? 0;
+      unanswered += this.#unanswered[slot] ?? 0;
       for (let bucket = 0; bucket < latencyBuckets; bucket += 1) {
         counts[bucket] = (counts[bucket] ?? 0) + (this.#latency[slot * latencyBuckets + bucket] ?? 0);
       }
@@ -83,6 +89,7 @@ export class VersionTraffic {
       requests,
       errors,
       abandoned,
+      unanswered,
       latency: { boundsMs: latencyBoundsMs, counts },
       coveredMs: Math.max(0, Math.min(windowMs, nowMs - watchedSinceMs, keptMs)),
     };
@@ -101,6 +108,7 @@ export class VersionTraffic {
       this.#requests[slot] = 0;
       this.#errors[slot] = 0;
       this.#abandoned[slot] = 0;
+      this.#unanswered[slot] = 0;
       this.#latency.fill(0, slot * latencyBuckets, (slot + 1) * latencyBuckets);
     }
     return slot;
@@ -138,7 +146,8 @@ export class Measurements {
     if (traffic !== undefined) return traffic.window(nowMs, windowMs, this.#startedMs);
     const counts = new Array<number>(latencyBuckets).fill(0);
     const coveredMs = Math.min(windowMs, nowMs - this.#startedMs);
-    return { requests: 0, errors: 0, abandoned: 0, latency: { boundsMs: latencyBoundsMs, counts }, coveredMs };
+    const none = { requests: 0, errors: 0, abandoned: 0, unanswered: 0 };
+    return { ...none, latency: { boundsMs: latencyBoundsMs, counts }, coveredMs };
   }
 
   inFlight(model: string, version: number): number {

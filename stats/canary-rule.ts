@@ -7,6 +7,8 @@ import type { Histogram } from './percentile.js';
 export interface Traffic {
   readonly requests: number;
   readonly errors: number;
+  /** Requests whose users waited in vain for an answer to begin, and left; not among `requests`. None where left out. */
+  readonly unanswered?: number;
   readonly latency: Histogram;
 }
 

@@ -3,6 +3,7 @@
 
 import { judgeErrorRate } from './canary-error-rate.js';
 import { judgeLatency } from './canary-latency.js';
+import { judgeUnanswered } from './canary-unanswered.js';
 import type { CanaryRuleOutcome, CanaryVerdict, ErrorRateRule, LatencyRule, Traffic } from './canary-rule.js';
 import { zEarlyLook, zOneSided95 } from './intervals.js';
 
@@ -45,31 +46,27 @@ export interface CanaryJudgement {
 
 /** A single bad answer is never overwhelming, however small the sample. */
 const minErrorsForEarlyFail = 5;
+const minUnansweredForEarlyFail = 5;
 const minRequestsForEarlyLatency = 30;
 
 const worstFirst: readonly CanaryVerdict[] = ['fail', 'no-data', 'inconclusive', 'pass'];
 
 /**
  * Judges a challenger. After enough requests in a step that is due: one-sided 95 % bounds; before: p < 0.0005, to fail only.
- * The worst rule decides; too little data outranks "inconclusive", since it cannot be told apart from it yet.
+ * The worst rule decides; too little data outranks "inconclusive", since it cannot be told apart from it yet. Whatever the
+ * rules, a challenger fails whose users leave unanswered more often than the champion's.
  */
 export function judgeCanary(evidence: CanaryEvidence): CanaryJudgement {
-  const challenger = evidence.challenger;
+  const { challenger, champion } = evidence;
+  const early = challenger === undefined ? [] : failsEarly(evidence, challenger);
+  if (early.length > 0)
+    return { verdict: 'fail', rules: early, summary: early.map(({ explanation }) => explanation).join(' ') };
   if (challenger === undefined || challenger.requests === 0)
     return { verdict: 'no-data', rules: [], summary: 'The challenger has had no requests.' };
 
   const enough = challenger.requests >= evidence.minRequests;
-  const early = judgeRules(evidence, challenger, zEarlyLook).filter(
-    ({ rule, verdict }) =>
-      verdict === 'fail' &&
-      (rule.kind === 'errorRate'
-        ? challenger.errors >= minErrorsForEarlyFail
-        : challenger.requests >= minRequestsForEarlyLatency),
-  );
-  if (early.length > 0)
-    return { verdict: 'fail', rules: early, summary: early.map(({ explanation }) => explanation).join(' ') };
-
-  const judged = judgeRules(evidence, challenger, zOneSided95);
+  const hangs = judgeUnanswered({ challenger, champion }, zOneSided95);
+  const judged = [...judgeRules(evidence, challenger, zOneSided95), ...(hangs === undefined ? [] : [hangs])];
   if (!enough || !evidence.due) {
     const summary = enough
       ? `Nothing speaks against the challenger after ${challenger.requests} requests; the step is not over yet.`
@@ -86,6 +83,22 @@ export function judgeCanary(evidence: CanaryEvidence): CanaryJudgement {
         ? 'There are no rules to judge the challenger by.'
         : telling.map(({ explanation }) => explanation).join(' '),
   };
+}
+
+function failsEarly(evidence: CanaryEvidence, challenger: Traffic): CanaryRuleOutcome[] {
+  const hangs =
+    (challenger.unanswered ?? 0) < minUnansweredForEarlyFail
+      ? undefined
+      : judgeUnanswered({ challenger, champion: evidence.champion }, zEarlyLook);
+  if (hangs !== undefined) return [hangs];
+  if (challenger.requests === 0) return [];
+  return judgeRules(evidence, challenger, zEarlyLook).filter(
+    ({ rule, verdict }) =>
+      verdict === 'fail' &&
+      (rule.kind === 'errorRate'
+        ? challenger.errors >= minErrorsForEarlyFail
+        : challenger.requests >= minRequestsForEarlyLatency),
+  );
 }
 
 const judgeRules = (

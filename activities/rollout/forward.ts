@@ -7,6 +7,7 @@ import { expire } from '../../systems/endpoint/transitions.js';
 import { SystemError } from '../../dag/failures.js';
 import type { RetireRequest } from './protocol.js';
 import { syncRouters } from './routers.js';
+import { trafficOf } from './tally.js';
 import type { Pulse } from './bring-up.js';
 
 /** Points the aliases at what the endpoint serves now, with its generation: a late call never brings back an older state. */
@@ -74,7 +75,5 @@ export async function measureBaseline(
     if (error instanceof SystemError) return undefined;
     throw error;
   });
-  if (measured === undefined) return null;
-  const { requests, errors, latency } = measured;
-  return { requests, errors, latency: { boundsMs: latency.boundsMs, counts: latency.counts } };
+  return measured === undefined ? null : trafficOf(measured);
 }

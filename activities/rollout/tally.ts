@@ -27,13 +27,22 @@ export function addToTally(
 export const isCovered = ({ watchedMs, coveredMs }: Tally): boolean =>
   coveredMs >= Math.min(0.9 * watchedMs, watchedMs - 1_000);
 
+/** What a verdict is taken on, without what is only known of a window. */
+export const trafficOf = ({ requests, errors, unanswered = 0, latency }: Measurement): Traffic => ({
+  requests,
+  errors,
+  unanswered,
+  latency: { boundsMs: latency.boundsMs, counts: latency.counts },
+});
+
 function addTraffic(left: Traffic | null, right: Measurement | undefined): Traffic | null {
   if (right === undefined) return left;
-  const { requests, errors, latency } = right;
-  if (left === null) return { requests, errors, latency: { boundsMs: latency.boundsMs, counts: latency.counts } };
+  if (left === null) return trafficOf(right);
+  const { requests, errors, unanswered = 0, latency } = right;
   return {
     requests: left.requests + requests,
     errors: left.errors + errors,
+    unanswered: (left.unanswered ?? 0) + unanswered,
     latency: {
       boundsMs: latency.boundsMs,
       counts: latency.counts.map((count, index) => count + (left.latency.counts[index] ?? 0)),

@@ -15,12 +15,17 @@ export class MemoryMetrics implements Metrics {
     this.#sources.set(`${model}/${version}`, source);
   }
 
-  /** So many requests of one latency, and so many errors among them, over a whole window. */
-  setTraffic(model: string, version: number, traffic: { requests: number; errors?: number; latencyMs?: number }): void {
-    const { requests, errors = 0, latencyMs = 10 } = traffic;
+  /** So many requests of one latency, so many errors among them, and so many users who left beside them, over a whole window. */
+  setTraffic(
+    model: string,
+    version: number,
+    traffic: { requests: number; errors?: number; unanswered?: number; latencyMs?: number },
+  ): void {
+    const { requests, errors = 0, unanswered = 0, latencyMs = 10 } = traffic;
     this.set(model, version, (windowMs) => ({
       requests,
       errors,
+      unanswered,
       latency: { boundsMs: [latencyMs], counts: [requests, 0] },
       coveredMs: windowMs,
     }));

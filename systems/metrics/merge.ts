@@ -10,10 +10,17 @@ export function mergeMeasurements(parts: readonly Measurement[]): Measurement | 
     (sum, part) => ({
       requests: sum.requests + part.requests,
       errors: sum.errors + part.errors,
+      unanswered: (sum.unanswered ?? 0) + (part.unanswered ?? 0),
       latency: mergeHistograms(sum.latency, part.latency),
       coveredMs: Math.min(sum.coveredMs, part.coveredMs),
     }),
-    { requests: first.requests, errors: first.errors, latency: first.latency, coveredMs: first.coveredMs },
+    {
+      requests: first.requests,
+      errors: first.errors,
+      unanswered: first.unanswered ?? 0,
+      latency: first.latency,
+      coveredMs: first.coveredMs,
+    },
   );
 }
 

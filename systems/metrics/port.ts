@@ -11,6 +11,8 @@ export interface Measurement {
   readonly requests: number;
   /** Answers of 500 and above, connections refused or broken off. */
   readonly errors: number;
+  /** Requests whose users waited in vain for an answer to begin, and left; not among `requests`. None where left out. */
+  readonly unanswered?: number;
   readonly latency: LatencyHistogram;
   /** How much of the window was watched without a gap; less than asked when a router was started anew within it. */
   readonly coveredMs: number;

@@ -82,7 +82,9 @@ describe('a window', () => {
   test('keeps who left apart from requests and errors', () => {
     const traffic = new VersionTraffic(0);
     traffic.recordAbandoned(100);
-    expect(traffic.window(200, 1_000, 0)).toMatchObject({ requests: 0, errors: 0, abandoned: 1 });
+    expect(traffic.window(200, 1_000, 0)).toMatchObject({ requests: 0, errors: 0, abandoned: 1, unanswered: 0 });
+    traffic.recordAbandoned(200, true);
+    expect(traffic.window(300, 1_000, 0)).toMatchObject({ requests: 0, errors: 0, abandoned: 2, unanswered: 1 });
   });
 });
 

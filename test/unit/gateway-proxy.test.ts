@@ -141,6 +141,12 @@ describe('what goes wrong', () => {
     const { body } = await request(`${world.gateway.adminUrl}/metrics?model=bot&version=1&windowMs=60000`);
     return ((await body.json()) as { measurement: { requests: number; errors: number } }).measurement;
   };
+  /** A user who asks for this path and is gone after a while. */
+  const leaveAfter = async (url: string, waitMs: number) => {
+    const signal = AbortSignal.timeout(waitMs);
+    const asked = request(url, { signal }).then(({ body }) => body.text());
+    await expect(asked).rejects.toThrow();
+  };
 
   test('a connection that breaks before the answer is tried once more, and each try counts', async () => {
     let requests = 0;
@@ -196,6 +202,17 @@ describe('what goes wrong', () => {
     await vi.waitFor(() => expect(isThere).toBe(true));
     socket.destroy();
     await vi.waitFor(async () => expect(await measured()).toMatchObject({ requests: 0, errors: 0, abandoned: 1 }));
+  });
+
+  test('users who wait in vain and leave are told apart from those who hardly waited, or had the first of it', async () => {
+    const url = await open((req, res) => {
+      if (req.url === '/head') res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+      if (req.url === '/begun') res.write('data: 1\n\n');
+    });
+    await Promise.all([leaveAfter(`${url}/silent`, 50), leaveAfter(`${url}/begun`, 1_200)]);
+    await vi.waitFor(async () => expect(await measured()).toMatchObject({ requests: 0, abandoned: 2, unanswered: 0 }));
+    await Promise.all([leaveAfter(`${url}/silent`, 1_200), leaveAfter(`${url}/head`, 1_200)]);
+    await vi.waitFor(async () => expect(await measured()).toMatchObject({ requests: 0, abandoned: 4, unanswered: 2 }));
   });
 
   test('a wrong token is refused at the admin API, which the data port does not have', async () => {

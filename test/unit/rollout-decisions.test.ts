@@ -81,6 +81,16 @@ describe('a tally', () => {
   const latency = { boundsMs: [10], counts: [0, 0] };
   const measured = (requests: number, coveredMs: number) => ({ requests, errors: 0, latency, coveredMs });
 
+  test('adds up the users who left, also where an earlier build did not count them', () => {
+    const of = (unanswered?: number) => ({
+      challenger: { ...measured(10, 1_000), ...(unanswered !== undefined && { unanswered }) },
+      champion: undefined,
+      windowMs: 1_000,
+    });
+    const tally = [of(3), of(), of(4)].reduce(addToTally, emptyTally);
+    expect(tally.challenger).toMatchObject({ requests: 30, unanswered: 7 });
+  });
+
   test('adds up chunks without losing or inventing a request', () => {
     fc.assert(
       fc.property(

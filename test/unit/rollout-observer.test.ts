@@ -81,6 +81,14 @@ test('counters that were reset are no data: the step is not passed by its end', 
   expect(await watch(late)).toMatchObject({ kind: 'deadline', judgement: { verdict: 'no-data' } });
 });
 
+test('a challenger that hangs is found out by the users who leave, before its step is over', async () => {
+  const { metrics, watch } = await openTrial();
+  metrics.setTraffic(model, 1, { requests: 5_000 });
+  metrics.setTraffic(model, 2, { requests: 0, unanswered: 40 });
+  const look = await watch({ dueAfterMs: 60_000, deadlineInMs: 500 });
+  expect(look).toMatchObject({ kind: 'verdict', judgement: { verdict: 'fail' } });
+});
+
 test('metrics that do not answer neither pass nor fail', async () => {
   const { metrics, watch } = await openTrial();
   for (const version of [1, 2]) metrics.set(model, version, 'away');

@@ -98,6 +98,48 @@ describe('latency', () => {
   });
 });
 
+describe('users who leave before an answer begins', () => {
+  const left = (unanswered: number, of: Traffic): Traffic => ({ ...of, unanswered });
+
+  test('fail a challenger that hangs, however well it answers the others', () => {
+    const options = { champion: left(20, traffic(9000, 45)) };
+    const { verdict, summary } = judge(increase, left(60, traffic(1000, 5)), options);
+    expect(verdict).toBe('fail');
+    expect(summary).toContain('60 of 1060');
+    expect(judge(increase, left(60, traffic(1000, 5)), { ...options, due: false }).verdict).toBe('fail');
+  });
+
+  test('fail a challenger that answers nobody, before it has had a single request', () => {
+    const champion = traffic(200, 0);
+    expect(judge(increase, left(12, traffic(0, 0)), { champion, due: false }).verdict).toBe('fail');
+    expect(judge(increase, left(4, traffic(0, 0)), { champion, due: false }).verdict).toBe('no-data');
+  });
+
+  test('speak against nobody whose users leave as often as the champion’s', () => {
+    const options = { champion: left(6000, traffic(9000, 45)) };
+    expect(judge(increase, left(680, traffic(1000, 5)), options).verdict).toBe('pass');
+    expect(judge(increase, left(1500, traffic(1000, 5)), options).verdict).toBe('fail');
+  });
+
+  test('say nothing where the champion’s cannot be compared with', () => {
+    const { verdict } = judge([errorRate({ max: 0.05 })], left(60, traffic(1000, 5)), { champion: traffic(0, 0) });
+    expect(verdict).toBe('pass');
+    expect(judge([errorRate({ max: 0.05 })], left(60, traffic(1000, 5))).verdict).toBe('pass');
+  });
+
+  test('are rarely more than chance allows where both are as good', () => {
+    let seed = 20_260_903;
+    const random = () => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+    const leavers = (requests: number) => Array.from({ length: requests }).filter(() => random() < 0.1).length;
+    const alarms = Array.from({ length: 400 }).filter(() => {
+      const [own, others] = [leavers(400), leavers(3_600)];
+      const champion = left(others, traffic(3_600 - others, 0));
+      return judge(increase, left(own, traffic(400 - own, 0)), { champion }).verdict === 'fail';
+    });
+    expect(alarms.length / 400).toBeLessThan(0.02);
+  });
+});
+
 test('a rule without a bound is refused', () => {
   expect(() => errorRate({})).toThrow('errorRate needs max');
   expect(() => latency({ percentile: 95 })).toThrow('latency needs maxMs');
