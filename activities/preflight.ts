@@ -10,80 +10,92 @@ import { modelFile, type ModelSettings } from './schemas/model-settings.js';
 
 const finding = z.object({ check: z.string(), ok: z.boolean(), explanation: z.string() });
 type Finding = z.infer<typeof finding>;
+/** `passing`: waiting may mend it. */
+type Checked = Omit<Finding, 'check'> & { readonly passing?: true };
+type Check = (settings: ModelSettings, context: TaskContext) => Promise<Checked>;
 
 const shown = ({ gpus, memoryBytes }: Places): string => `${gpus} GPUs and ${Math.ceil(memoryBytes / 2 ** 20)} MiB`;
 
 const fits = (wants: Places, places: Places): boolean =>
   places.gpus >= wants.gpus && places.memoryBytes >= wants.memoryBytes;
 
-/** Whether a host could ever take it, and whether one could now. */
+/** Whether a host could ever take it, whether one could now, and why some cannot be asked. */
 async function roomOn(
   name: string,
   wants: Places,
-  { systems }: TaskContext,
-): Promise<{ ever: boolean; now: boolean; hosts: number }> {
+  { systems, log }: TaskContext,
+): Promise<{ ever: boolean; now: boolean; unreachable: string }> {
   const hosts = await systems.compute.get(name).capacity();
+  const reasons = hosts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
+  if (reasons.length > 0) log.warn({ compute: name, reasons }, 'hosts are left out: they cannot be reached');
   return {
-    hosts: hosts.length,
     ever: hosts.some((host) => fits(wants, host.declared)),
     now: hosts.some((host) => host.reachable && fits(wants, host.free)),
+    unreachable: reasons.map((reason) => ` (${reason.replace(/\.$/, '')})`).join(''),
   };
 }
 
-async function checkTraining({ train }: ModelSettings, context: TaskContext): Promise<Finding> {
-  const check = 'a place to train';
-  const room = await roomOn(train.compute, train.wants, context);
-  if (!room.ever)
-    return {
-      check,
-      ok: false,
-      explanation: `no host of compute ${train.compute} declares the ${shown(train.wants)} that training wants`,
-    };
+const never = (compute: string, wants: Places, what: string): Checked => ({
+  ok: false,
+  explanation: `no host of compute ${compute} declares the ${shown(wants)} that ${what} wants`,
+});
+
+const checkTraining: Check = async ({ train: { compute, wants } }, context) => {
+  const room = await roomOn(compute, wants, context);
+  if (!room.ever) return never(compute, wants, 'training');
   // Training waits for a free place by itself; only what can never be is a reason to stop.
-  return {
-    check,
-    ok: true,
-    explanation: room.now
-      ? `compute ${train.compute} has room`
-      : `compute ${train.compute} is busy: training will wait`,
-  };
-}
+  const explanation = room.now ? `compute ${compute} has room` : `compute ${compute} is busy: training will wait`;
+  return { ok: true, explanation: `${explanation}${room.unreachable}` };
+};
 
-async function checkServing({ serve }: ModelSettings, context: TaskContext): Promise<Finding> {
-  const check = 'room to serve a challenger';
-  const wants = { gpus: serve.gpus, memoryBytes: serve.memoryBytes };
-  const room = await roomOn(serve.compute, wants, context);
-  const explanation = room.now
-    ? `compute ${serve.compute} has room beside the champion`
-    : `no host of compute ${serve.compute} has ${shown(wants)} free beside what it serves: free some, or declare more places`;
-  return { check, ok: room.now, explanation };
-}
+/** Waited for here: a challenger without a place would cost a whole training first. */
+const checkServing: Check = async ({ serve: { compute, gpus, memoryBytes } }, context) => {
+  const wants = { gpus, memoryBytes };
+  const room = await roomOn(compute, wants, context);
+  if (!room.ever) return never(compute, wants, 'serving');
+  if (room.now) return { ok: true, explanation: `compute ${compute} has room beside the champion${room.unreachable}` };
+  const explanation = `no host of compute ${compute} has ${shown(wants)} free beside what it serves: free some, or declare more places`;
+  return { ok: false, passing: true, explanation: `${explanation}${room.unreachable}` };
+};
 
-async function checkBase({ train }: ModelSettings, { systems }: TaskContext): Promise<Finding> {
-  const check = 'the base model';
-  if (train.base === undefined) return { check, ok: true, explanation: 'a command of its own needs none' };
+const checkBase: Check = async ({ train }, { systems }) => {
+  if (train.base === undefined) return { ok: true, explanation: 'a command of its own needs none' };
   if (!train.base.startsWith('s3://'))
-    return { check, ok: true, explanation: `${train.base} is looked for on the training host` };
+    return { ok: true, explanation: `${train.base} is looked for on the training host` };
   const { bucket, key } = parseS3Uri(train.base);
   for await (const object of systems.objects.bucket(bucket).list(key)) {
-    return { check, ok: true, explanation: `${train.base} is there (s3://${bucket}/${object.key}, …)` };
+    return { ok: true, explanation: `${train.base} is there (s3://${bucket}/${object.key}, …)` };
   }
-  return { check, ok: false, explanation: `there is nothing under ${train.base}: check train.base` };
-}
+  return { ok: false, explanation: `there is nothing under ${train.base}: check train.base` };
+};
 
-async function checkCredentials(settings: ModelSettings, { systems }: TaskContext): Promise<Finding> {
-  const check = 'credentials that last';
+const checkCredentials: Check = async (settings, { systems }) => {
   const expiresAt = await systems.objects.credentialsExpireAt();
-  if (expiresAt === undefined)
-    return { check, ok: true, explanation: 'they do not expire, or are renewed by themselves' };
+  if (expiresAt === undefined) return { ok: true, explanation: 'they do not expire, or are renewed by themselves' };
   const wantedMs = settings.train.timeLimitMs + settings.evaluate.timeLimitMs;
   const ok = expiresAt.getTime() - Date.now() >= wantedMs;
   const explanation = `the object store's credentials expire at ${expiresAt.toISOString()}`;
   return {
-    check,
     ok,
     explanation: ok ? explanation : `${explanation}, before training and evaluation need be done: renew them first`,
   };
+};
+
+const checks: Readonly<Record<string, Check>> = {
+  'a place to train': checkTraining,
+  'room to serve a challenger': checkServing,
+  'the base model': checkBase,
+  'credentials that last': checkCredentials,
+};
+
+/** What a check runs into for good is a finding like any other, so that every problem is told at once. */
+async function findingOf(check: Check, settings: ModelSettings, context: TaskContext): Promise<Checked> {
+  try {
+    return await check(settings, context);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.retryable) throw error;
+    return { ok: false, explanation: error.message.replace(/\.$/, '') };
+  }
 }
 
 export const preflight = task({
@@ -97,16 +109,20 @@ export const preflight = task({
   timeout: '2m',
   deadline: '30m',
   run: async ({ settings }, context) => {
-    const findings = await Promise.all(
-      [checkTraining, checkServing, checkBase, checkCredentials].map((check) => check(settings, context)),
+    const checked = await Promise.all(
+      Object.entries(checks).map(async ([check, make]) => ({ check, ...(await findingOf(make, settings, context)) })),
     );
-    const problems = findings.filter(({ ok }) => !ok).map(({ explanation }) => explanation);
+    const findings = checked.map(({ check, ok, explanation }): Finding => ({ check, ok, explanation }));
+    const problems = checked.filter(({ ok }) => !ok);
     if (problems.length > 0) {
-      throw new SystemError(
-        'InvalidInput',
-        `${settings.name} cannot be trained and served as its file says: ${problems.join('; ')}.`,
-        { details: { findings } },
-      );
+      const said = problems.map(({ explanation }) => explanation).join('; ');
+      throw problems.every(({ passing }) => passing)
+        ? new SystemError('NoCapacity', `${settings.name} waits before it is trained: ${said}.`, {
+            details: { findings },
+          })
+        : new SystemError('InvalidInput', `${settings.name} cannot be trained and served as its file says: ${said}.`, {
+            details: { findings },
+          });
     }
     return { findings };
   },
