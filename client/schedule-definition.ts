@@ -46,10 +46,19 @@ export const resolveSchedule = (wanted: WantedSchedule): ResolvedSchedule => ({
   catchupWindowMs: wanted.catchupWindowMs ?? defaultCatchupWindowMs,
 });
 
-/** Whether it was made by Pawl for this environment and task queue. */
-export function isOwn(scope: ScheduleScope, memo: Record<string, unknown> | undefined): boolean {
-  const owner = memo?.pawl as Partial<ScheduleScope> | undefined;
-  return owner?.environment === scope.environment && owner.taskQueue === scope.taskQueue;
+interface PawlMemo extends ScheduleScope {
+  readonly owner: string;
+}
+
+/** What a schedule says of whose it is. */
+export const memoOf = ({ environment, taskQueue }: ScheduleScope, owner: string): { readonly pawl: PawlMemo } => ({
+  pawl: { environment, taskQueue, owner },
+});
+
+/** Who applied a schedule; undefined where Pawl did not make it for this environment and task queue. */
+export function ownerOf(scope: ScheduleScope, memo: Record<string, unknown> | undefined): string | undefined {
+  const found = memo?.pawl as Partial<PawlMemo> | undefined;
+  return found?.environment === scope.environment && found.taskQueue === scope.taskQueue ? found.owner : undefined;
 }
 
 /** In Temporal's words. */

@@ -1,11 +1,13 @@
 // The schedules of an environment as Temporal has them: what was applied, and how they stand.
 
 import { ScheduleNotFoundError, type Client } from '@temporalio/client';
-import { isOwn, scheduleId, type ResolvedSchedule, type ScheduleScope } from './schedule-definition.js';
+import { ownerOf, scheduleId, type ResolvedSchedule, type ScheduleScope } from './schedule-definition.js';
 
 /** A schedule of Pawl's, and how it stands; times in ISO 8601. */
 export interface ScheduleStatus {
   readonly schedule: ResolvedSchedule;
+  /** Who applied it: nobody else changes or deletes it. `models`: `pawl schedules apply`. */
+  readonly owner: string;
   /** When its next run is due: null where it is paused or never due again. */
   readonly nextAt: string | null;
   readonly paused: boolean;
@@ -17,17 +19,19 @@ export interface ScheduleStatus {
   readonly missed: number;
 }
 
-/** Pawl's schedules of this scope. */
+/** Pawl's schedules of this scope, whoever owns them. */
 export async function listSchedules(client: Client, scope: ScheduleScope): Promise<readonly ScheduleStatus[]> {
-  const own: ScheduleStatus[] = [];
+  const found: ScheduleStatus[] = [];
   const prefix = scheduleId(scope, '');
   for await (const { scheduleId: id, memo } of client.schedule.list()) {
-    if (!id.startsWith(prefix) || !isOwn(scope, memo)) continue;
+    const owner = ownerOf(scope, memo);
+    if (!id.startsWith(prefix) || owner === undefined) continue;
     try {
       const { action, info, state } = await client.schedule.getHandle(id).describe();
       const [next] = info.nextActionTimes;
-      own.push({
+      found.push({
         schedule: action.memo?.pawlSchedule as ResolvedSchedule,
+        owner,
         nextAt: state.paused || next === undefined ? null : next.toISOString(),
         paused: state.paused,
         running: info.runningActions.map(({ workflow }) => workflow.workflowId),
@@ -39,5 +43,5 @@ export async function listSchedules(client: Client, scope: ScheduleScope): Promi
       if (!(error instanceof ScheduleNotFoundError)) throw error;
     }
   }
-  return own;
+  return found;
 }

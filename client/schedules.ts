@@ -11,7 +11,8 @@ import { SystemError } from '../dag/failures.js';
 import { compareSchedules, type ScheduleChange } from './compare-schedules.js';
 import {
   definition,
-  isOwn,
+  memoOf,
+  ownerOf,
   resolveSchedule,
   scheduleId,
   type ResolvedSchedule,
@@ -20,23 +21,37 @@ import {
 } from './schedule-definition.js';
 import { listSchedules } from './schedule-list.js';
 
+export interface ApplyOptions {
+  /**
+   * Whose schedules these are: a program's or a team's name. What the owner applied before and wants no more is deleted; those of
+   * other owners stay as they are. `models` is taken: it is `pawl schedules apply`, for what the models' files say.
+   */
+  readonly owner: string;
+  /** Only say what would change. */
+  readonly dryRun?: boolean;
+}
+
 /**
- * Brings the schedules of an environment's task queue to what is wanted, or with `dryRun` only says what would change.
- * Idempotent. A person's pause of a schedule stays. Throws `InvalidInput` for a duplicate name or a cron that Temporal refuses.
+ * Brings an owner's schedules in an environment's task queue to what is wanted, or with `dryRun` only says what would change.
+ * Idempotent. A person's pause of a schedule stays. Throws `InvalidInput` for a duplicate name or a cron that Temporal refuses,
+ * and `Conflict` for a name that another owner has, before anything is changed.
  */
 export async function applySchedules(
   client: Client,
   scope: ScheduleScope,
   wanted: readonly WantedSchedule[],
-  options: { readonly dryRun?: boolean } = {},
+  { owner, dryRun }: ApplyOptions,
 ): Promise<readonly ScheduleChange[]> {
   const resolved = wanted.map(resolveSchedule);
   const existing = await listSchedules(client, scope);
+  const wantedNames = new Set(resolved.map(({ name }) => name));
+  const taken = existing.find(({ schedule, owner: other }) => other !== owner && wantedNames.has(schedule.name));
+  if (taken !== undefined) throw conflict(scope, taken.schedule.name, taken.owner);
   const changes = compareSchedules(
-    existing.map(({ schedule }) => schedule),
+    existing.filter((status) => status.owner === owner).map(({ schedule }) => schedule),
     resolved,
   );
-  if (options.dryRun !== true) for (const change of changes) await carryOut(client, scope, change);
+  if (dryRun !== true) for (const change of changes) await carryOut(client, { ...scope, owner }, change);
   return changes;
 }
 
@@ -53,7 +68,11 @@ export async function runScheduleNow(client: Client, scope: ScheduleScope, name:
   }
 }
 
-async function carryOut(client: Client, scope: ScheduleScope, change: ScheduleChange): Promise<void> {
+interface OwnedScope extends ScheduleScope {
+  readonly owner: string;
+}
+
+async function carryOut(client: Client, scope: OwnedScope, change: ScheduleChange): Promise<void> {
   try {
     switch (change.kind) {
       case 'unchanged':
@@ -74,20 +93,16 @@ async function carryOut(client: Client, scope: ScheduleScope, change: ScheduleCh
   }
 }
 
-async function create(client: Client, scope: ScheduleScope, schedule: ResolvedSchedule): Promise<void> {
+async function create(client: Client, scope: OwnedScope, schedule: ResolvedSchedule): Promise<void> {
   const id = scheduleId(scope, schedule.name);
   try {
-    await client.schedule.create({ scheduleId: id, memo: { pawl: { ...scope } }, ...definition(scope, schedule) });
+    await client.schedule.create({ scheduleId: id, memo: memoOf(scope, scope.owner), ...definition(scope, schedule) });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     // The list of schedules is a little behind: it may be ours, applied a moment ago.
     const { memo } = await client.schedule.getHandle(id).describe();
-    if (!isOwn(scope, memo))
-      throw new SystemError(
-        'Conflict',
-        `A schedule ${id} exists that does not belong to task queue ${scope.taskQueue}: rename yours.`,
-        { cause: error },
-      );
+    const owner = ownerOf(scope, memo);
+    if (owner !== scope.owner) throw conflict(scope, schedule.name, owner);
     await update(client, scope, schedule);
   }
 }
@@ -96,6 +111,12 @@ async function update(client: Client, scope: ScheduleScope, schedule: ResolvedSc
   const handle = client.schedule.getHandle(scheduleId(scope, schedule.name));
   await handle.update(({ state }): ScheduleUpdateOptions => ({ ...definition(scope, schedule), state }));
 }
+
+const conflict = (scope: ScheduleScope, name: string, owner: string | undefined): SystemError =>
+  new SystemError(
+    'Conflict',
+    `The schedule ${scheduleId(scope, name)} belongs to ${owner === undefined ? `none of task queue ${scope.taskQueue}` : `the owner ${JSON.stringify(owner)}`}: give yours another name.`,
+  );
 
 const invalidArgument = 3;
 

@@ -16,5 +16,5 @@ export type { RunFilter, RunSummary } from '../client/list-runs.js';
 export { Rollout, type OperatorMessage, type OperatorWord, type RolloutView } from '../client/rollout.js';
 export type { ScheduleScope, WantedSchedule } from '../client/schedule-definition.js';
 export { listSchedules, type ScheduleStatus } from '../client/schedule-list.js';
-export { applySchedules } from '../client/schedules.js';
+export { applySchedules, type ApplyOptions } from '../client/schedules.js';
 export { externalStorage } from '../workers/external-storage.js';

@@ -30,7 +30,16 @@ export const modelFile = z.strictObject({
   gate: gateSettings,
   serve: serveSettings.strict(),
   rollout: rolloutSettings.prefault({}),
-  schedule: z.strictObject({ cron, timezone: timezone.default('UTC') }).optional(),
+  schedule: z
+    .strictObject({
+      cron,
+      timezone: timezone.default('UTC'),
+      /** The DAG that is run: any that takes a model's name. */
+      pipeline: z.string().min(1).default('model-lifecycle'),
+      /** What becomes of a run that is due while the one before it goes on. */
+      overlap: z.enum(['skip', 'buffer-one', 'buffer-all', 'cancel-other']).default('buffer-one'),
+    })
+    .optional(),
   tags: z.record(z.string(), z.string()).default({}),
 });
 

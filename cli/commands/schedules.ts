@@ -26,13 +26,15 @@ export function schedulesCommand(program: Command): void {
     async ({ output, session }) => {
       const client = await session.client();
       const { listSchedules } = await import('../../client/schedule-list.js');
-      const own = await output.during('asking Temporal', () => listSchedules(client.temporal, client));
+      const found = await output.during('asking Temporal', () => listSchedules(client.temporal, client));
       const { style } = output;
-      const rows = own.map((status) => rowOf(status, style));
-      const header = ['NAME', 'RUNS', 'CRON', 'TIME ZONE', 'NEXT', 'OVERLAP', 'NOT RUN', 'UNDER WAY'].map(style.dim);
+      const rows = found.map((status) => rowOf(status, style));
+      const header = ['NAME', 'OWNER', 'RUNS', 'CRON', 'TIME ZONE', 'NEXT', 'OVERLAP', 'NOT RUN', 'UNDER WAY'].map(
+        style.dim,
+      );
       const none = [`No schedules in ${client.environment}: "pawl schedules apply" makes those of the models' files.`];
       output.answer(
-        { schedules: own.map(({ schedule, ...stands }) => ({ ...schedule, ...stands })) },
+        { schedules: found.map(({ schedule, ...stands }) => ({ ...schedule, ...stands })) },
         rows.length === 0 ? none : table(rows, { header, columns: output.columns }),
       );
     },
@@ -53,22 +55,27 @@ export function schedulesCommand(program: Command): void {
   complete<ApplyOptions>(
     schedules
       .command('apply')
-      .description('Brings them to what the models’ files say: creates, changes, deletes. Those of others stay.')
+      .description(
+        'Brings those of the owner "models" to what the models’ files say: creates, changes, deletes. Those of other owners, which programs apply with applySchedules, stay.',
+      )
       .option('--dry-run', 'only say what would change'),
     [
       ['pawl schedules apply --dry-run', 'what would change'],
       ['pawl schedules apply', 'changes it; the second time nothing'],
     ],
     async ({ options, output, session }) => {
-      const { models } = await session.project();
+      const [{ models }, startables] = await Promise.all([session.project(), session.startables()]);
       const client = await session.client();
-      const [{ applySchedules }, { wantedSchedules }] = await Promise.all([
+      const [{ applySchedules }, { modelSchedulesOwner, wantedSchedules }] = await Promise.all([
         import('../../client/schedules.js'),
         import('../wanted-schedules.js'),
       ]);
       const dryRun = options.dryRun === true;
       const changes = await output.during('comparing with Temporal', () =>
-        applySchedules(client.temporal, client, wantedSchedules(models), { dryRun }),
+        applySchedules(client.temporal, client, wantedSchedules(models, startables), {
+          owner: modelSchedulesOwner,
+          dryRun,
+        }),
       );
       const lines = changes.flatMap((change) => describe(change, output.style));
       output.answer(
@@ -79,11 +86,11 @@ export function schedulesCommand(program: Command): void {
   );
 }
 
-function rowOf({ schedule, nextAt, paused, running, skipped, missed }: ScheduleStatus, style: Style): string[] {
+function rowOf({ schedule, owner, nextAt, paused, running, skipped, missed }: ScheduleStatus, style: Style): string[] {
   const { name, dag, cron, timezone, overlap } = schedule;
   const next = nextAt === null ? style.yellow(paused ? 'paused' : 'never') : localTime(new Date(nextAt));
   const notRun = [skipped > 0 ? `${skipped} skipped` : '', missed > 0 ? `${missed} missed` : ''].filter(Boolean);
-  return [name, dag, cron, timezone, next, overlap, style.yellow(notRun.join(', ')), running.join(', ')];
+  return [name, owner, dag, cron, timezone, next, overlap, style.yellow(notRun.join(', ')), running.join(', ')];
 }
 
 function describe(change: ScheduleChange, style: Style): string[] {

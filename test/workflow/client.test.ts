@@ -140,7 +140,7 @@ describe('schedules', () => {
     const scope = { environment: 'dev', taskQueue: `schedules-${randomUUID()}` };
     const name = `ada-${randomUUID()}`;
     const apply = (wanted: readonly WantedSchedule[], dryRun = false) =>
-      applySchedules(bench.client, scope, wanted, { dryRun });
+      applySchedules(bench.client, scope, wanted, { owner: 'a test', dryRun });
     const listed = (count: number) =>
       expect.poll(async () => (await listSchedules(bench.client, scope)).length, { timeout: 20_000 }).toBe(count);
     const foreign = await bench.client.schedule.create({
@@ -168,10 +168,40 @@ describe('schedules', () => {
     await foreign.delete();
   });
 
+  it('of one owner stay when another applies its own, and a name that another has is refused', async () => {
+    const scope = { environment: 'dev', taskQueue: `schedules-${randomUUID()}` };
+    const [ours, theirs] = [`ours-${randomUUID()}`, `theirs-${randomUUID()}`];
+    const apply = (owner: string, names: readonly string[]) =>
+      applySchedules(
+        bench.client,
+        scope,
+        names.map((name) => ({ ...daily, name })),
+        { owner },
+      );
+    const owners = async () =>
+      Object.fromEntries(
+        (await listSchedules(bench.client, scope)).map(({ schedule, owner }) => [schedule.name, owner]),
+      );
+    await apply('models', [ours]);
+    await apply('reports', [theirs]);
+    // Before the server's list shows it.
+    await expect(apply('reports', [ours])).rejects.toMatchObject({ type: 'Conflict' });
+    await expect.poll(owners, { timeout: 20_000 }).toEqual({ [ours]: 'models', [theirs]: 'reports' });
+    expect(await apply('models', [ours])).toEqual([{ kind: 'unchanged', name: ours }]);
+    const extra = `extra-${randomUUID()}`;
+    await expect(apply('reports', [theirs, extra, ours])).rejects.toMatchObject({
+      type: 'Conflict',
+      message: expect.stringContaining('belongs to the owner "models"') as string,
+    });
+    expect(await apply('reports', [])).toEqual([{ kind: 'delete', name: theirs }]);
+    await expect.poll(owners, { timeout: 20_000 }).toEqual({ [ours]: 'models' });
+    await apply('models', []);
+  });
+
   it('give a run its scheduled time as its logical date', async () => {
     const scope = { environment: 'dev', taskQueue: bench.taskQueue };
     const name = `ada-${randomUUID()}`;
-    await applySchedules(bench.client, scope, [{ ...daily, name }]);
+    await applySchedules(bench.client, scope, [{ ...daily, name }], { owner: 'a test' });
     await runScheduleNow(bench.client, scope, name);
     const handle = bench.client.schedule.getHandle(`pawl/dev/${name}`);
     await expect.poll(async () => (await handle.describe()).info.recentActions.length, { timeout: 20_000 }).toBe(1);
@@ -188,7 +218,7 @@ describe('schedules', () => {
     const scope = { environment: 'dev', taskQueue: bench.taskQueue };
     const name = `slow-${randomUUID()}`;
     gate.opened = new Promise((resolve) => (gate.open = resolve));
-    await applySchedules(bench.client, scope, [{ ...daily, name, dag: 'dawdle', params: {} }]);
+    await applySchedules(bench.client, scope, [{ ...daily, name, dag: 'dawdle', params: {} }], { owner: 'a test' });
     const status = async () =>
       (await listSchedules(bench.client, scope)).find(({ schedule }) => schedule.name === name);
     await expect.poll(status, { timeout: 20_000 }).toMatchObject({ running: [], skipped: 0, paused: false });
@@ -219,7 +249,7 @@ describe('schedules', () => {
   it('refuse a cron that Temporal cannot read, with its name', async () => {
     const scope = { environment: 'dev', taskQueue: `schedules-${randomUUID()}` };
     await expect(
-      applySchedules(bench.client, scope, [{ ...daily, name: 'odd', cron: 'every day' }]),
+      applySchedules(bench.client, scope, [{ ...daily, name: 'odd', cron: 'every day' }], { owner: 'a test' }),
     ).rejects.toMatchObject({
       type: 'InvalidInput',
       message: expect.stringMatching(/^Temporal refused schedule odd: /) as string,
