@@ -17,11 +17,19 @@ import type { JobResult } from './remote-job/result.js';
 import { submitJob } from './remote-job/submit-job.js';
 import { artifactRef } from './schemas/artifact.js';
 import { datasetRef } from './schemas/dataset.js';
-import { evaluateSettings } from './schemas/evaluate-settings.js';
+import { evaluateSettings, measuringSettings } from './schemas/evaluate-settings.js';
 import { evaluationReport, metricTable } from './schemas/evaluation.js';
-import { plainJson, stageJob } from './stage-job.js';
+import { placeBase, plainJson, stageJob } from './stage-job.js';
 
-const modules = ['language_model.py', 'pawl_job.py', 'safe_files.py', 'text_metrics.py'];
+const modules = [
+  'dataset_rows.py',
+  'evaluation_settings.py',
+  'language_model.py',
+  'measure.py',
+  'pawl_job.py',
+  'safe_files.py',
+  'text_metrics.py',
+];
 
 const champion = z.object({ version: z.number().int().positive(), artifact: artifactRef });
 const pin = z.object({ schema: z.literal(1), champion: champion.nullable() });
@@ -73,24 +81,8 @@ async function championOf(given: Input, { systems, step }: TaskContext): Promise
 /** The same for every attempt: what runs, on what, and where its table of examples goes. */
 async function evaluationPlan(given: Input, rival: Champion | null, context: TaskContext): Promise<RemoteJobPlan> {
   const { evaluate, artifact, dataset, base } = given;
-  const { suites, slices, maxSliceValues, batchSize, bootstrapSamples, confidence, seed } = evaluate;
-  const { precision, promptFormat, threads } = evaluate;
-  const baseInS3 = base?.startsWith('s3://') === true;
-  const settings = plainJson({
-    ...{
-      suites,
-      slices,
-      maxSliceValues,
-      batchSize,
-      bootstrapSamples,
-      confidence,
-      seed,
-      precision,
-      promptFormat,
-      threads,
-    },
-    ...(base == null || baseInS3 ? {} : { base }),
-  });
+  const found = placeBase(base);
+  const settings = plainJson({ ...measuringSettings.parse(evaluate), ...found.settings });
   const { objects, environment } = context.systems;
   const folder = `${evaluationPrefix(environment, context.step.key)}{epoch}/`;
   return {
@@ -99,7 +91,7 @@ async function evaluationPlan(given: Input, rival: Champion | null, context: Tas
       artifact: artifact.uri,
       dataset: dataset.uri,
       ...(rival === null ? {} : { champion: rival.artifact.uri }),
-      ...(baseInS3 ? { base } : {}),
+      ...found.inputs,
     },
     outputs: { examples: s3Uri(objects.bucketName, folder) },
   };

@@ -16,9 +16,10 @@ import { submitJob } from './remote-job/submit-job.js';
 import { artifactRef } from './schemas/artifact.js';
 import { datasetRef } from './schemas/dataset.js';
 import { trainSettings } from './schemas/train-settings.js';
-import { plainJson, stageJob } from './stage-job.js';
+import { placeBase, plainJson, stageJob } from './stage-job.js';
 
 const modules = [
+  'dataset_rows.py',
   'language_model.py',
   'pawl_job.py',
   'recipe.py',
@@ -47,12 +48,11 @@ async function trainingPlan(
   objects: ObjectStore,
 ): Promise<RemoteJobPlan> {
   const { base, recipe } = train;
-  const inS3 = base?.startsWith('s3://') === true;
-  const found = base === undefined || inS3 ? {} : { base };
-  const job = await stageJob(train, { main: 'fine_tune.py', modules, settings: plainJson({ ...found, recipe }) });
+  const found = placeBase(base);
+  const settings = plainJson({ ...found.settings, recipe });
   return {
-    ...job,
-    inputs: { dataset: dataset.uri, ...(inS3 ? { base } : {}) },
+    ...(await stageJob(train, { main: 'fine_tune.py', modules, settings })),
+    inputs: { dataset: dataset.uri, ...found.inputs },
     outputs: { artifact: s3Uri(objects.bucketName, artifactPrefix(model, '{digest}')) },
   };
 }

@@ -57,5 +57,11 @@ function environmentOf(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']));
 }
 
+/** A base model in S3 is brought to the host as an input; any other is found there, or on the hub, by the program itself. */
+export function placeBase(base: string | null | undefined): { inputs: { base?: string }; settings: { base?: string } } {
+  if (base == null) return { inputs: {}, settings: {} };
+  return base.startsWith('s3://') ? { inputs: { base }, settings: {} } : { inputs: {}, settings: { base } };
+}
+
 /** The value without what JSON leaves out. */
 export const plainJson = (value: object): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;

@@ -1,7 +1,8 @@
 """Evaluates a model, and the champion beside it on the very same examples, under the job contract (docs/job-contract.md).
 
 Inputs: `artifact`, `dataset`, and `champion` where there is one. Output: `examples`, with one row an example in examples.jsonl.
-The result: `{ metrics, slices, champion: { metrics, slices } | null, … }`, a metric being `{ value, samples, low, high }`.
+The result: `{ metrics, slices, champion: { metrics, slices } | null, … }`, a metric being `{ value, samples, low, high }`,
+and beside a champion also `difference`: artifact less champion on the examples that both have, `{ value, samples, low, high }`.
 Metrics of the suite `main` have bare names (`exactMatch`); those of any other are called `<suite>.<metric>`.
 """
 
@@ -11,8 +12,6 @@ import json
 import os
 import time
 import warnings
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ warnings.filterwarnings("ignore", category=FutureWarning)
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from dataset_rows import sample  # noqa: E402
+from evaluation_settings import Settings, Suite, read_settings  # noqa: E402
 from language_model import (  # noqa: E402
-    PROMPT_FORMATS,
     Row,
     choose_device,
     choose_precision,
@@ -34,104 +34,19 @@ from language_model import (  # noqa: E402
     find_model,
     load_model,
     load_tokenizer,
+    pad,
     padding_id,
     read_examples,
     token_losses,
     use_threads,
+    vocabulary_digest,
 )
-from pawl_job import BadInput, Job, PassingTrouble, Reader, Stop, finite, progress, refuse, run  # noqa: E402
-from text_metrics import (  # noqa: E402
-    bootstrap,
-    exact_match,
-    f1,
-    mean_of,
-    percentile_of,
-    perplexity_of,
-    rouge_l,
-)
+from measure import ANSWER_METRICS, Answers, Measure, measures, not_comparable, slice_members, table_of  # noqa: E402
+from pawl_job import BadInput, Job, PassingTrouble, Stop, finite, progress, run  # noqa: E402
 
-METRICS = ("perplexity", "exactMatch", "f1", "rougeL", "latency")
-_ANSWER_METRICS = {"exactMatch": exact_match, "f1": f1, "rougeL": rouge_l}
 _PROGRESS_EVERY_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Suite:
-    name: str
-    split: str
-    max_examples: int | None
-    metrics: list[str]
-    max_new_tokens: int
-    latency_examples: int
-    stop: list[str]
-
-    def prefix(self) -> str:
-        return "" if self.name == "main" else f"{self.name}."
-
-
-@dataclass(frozen=True)
-class Settings:
-    suites: list[Suite]
-    slices: list[str]
-    max_slice_values: int
-    batch_size: int
-    bootstrap_samples: int
-    confidence: float
-    seed: int
-    precision: str
-    prompt_format: str
-    threads: int | None
-    base: str | None
-
-
-def read_settings(value: dict[str, Any]) -> Settings:
-    """Raises BadInput with every problem and its path."""
-    problems: list[str] = []
-    read = Reader(value, "settings", problems)
-    suites = []
-    for suite in read.objects("suites", [{}]):
-        suites.append(
-            Suite(
-                name=suite.text("name", "main"),
-                split=suite.choice("split", "test", ("train", "validation", "test")),
-                max_examples=suite.whole("maxExamples", None, 1),
-                metrics=suite.texts("metrics", list(METRICS), METRICS),
-                max_new_tokens=suite.whole("maxNewTokens", 64, 1),
-                latency_examples=suite.whole("latencyExamples", 32, 1),
-                stop=suite.texts("stop", []),
-            )
-        )
-        suite.done()
-    names = [suite.name for suite in suites]
-    problems += [f"settings.suites: the name {name!r} stands twice" for name in sorted(set(names)) if names.count(name) > 1]
-    settings = Settings(
-        suites=suites,
-        slices=read.texts("slices", []),
-        max_slice_values=read.whole("maxSliceValues", 20, 1),
-        batch_size=read.whole("batchSize", 16, 1),
-        bootstrap_samples=read.whole("bootstrapSamples", 1000, 1),
-        confidence=read.number("confidence", 0.95, 0.5, 0.9999),
-        seed=read.whole("seed", 0),
-        precision=read.choice("precision", "auto", ("auto", "bf16", "fp32")),
-        prompt_format=read.choice("promptFormat", "auto", ("auto", *PROMPT_FORMATS)),
-        threads=read.whole("threads", None, 1),
-        base=read.text("base", None),
-    )
-    read.done()
-    refuse(problems)
-    return settings
-
-
-@dataclass
-class Answers:
-    """What a model made of the examples of a suite; one entry an example, None where it was not asked for."""
-
-    losses: list[float | None] = field(default_factory=list)
-    tokens: list[int | None] = field(default_factory=list)
-    answers: list[str | None] = field(default_factory=list)
-    latencies: list[float | None] = field(default_factory=list)
-    #: Whether the model saw less than the whole example, which is longer than its context.
-    shortened: list[bool] = field(default_factory=list)
+#: Of each model, what it made of each suite.
+Runs = dict[str, list[tuple[list[Row], Answers]]]
 
 
 class Model:
@@ -156,20 +71,19 @@ class Model:
         self.context = context_length(model) or 1 << 30
 
     def examples(self, path: Path, suite: Suite) -> list[Row]:
-        rows = []
-        for row in read_examples(path, self.tokenizer, self.prompt_format):
-            rows.append(row)
-            if len(rows) == suite.max_examples:
-                break
+        """The suite's examples: the same ones for every model."""
+        how = {"most": suite.max_examples, "seed": self.settings.seed}
+        rows = list(read_examples(path, self.tokenizer, self.prompt_format, **how))
         if not rows:
             raise BadInput(f"{path.name} holds no example")
         return rows
 
     def run(self, rows: list[Row], suite: Suite, told: Tell) -> Answers:
-        result = Answers([None] * len(rows), [None] * len(rows), [None] * len(rows), [None] * len(rows), [False] * len(rows))
+        count = len(rows)
+        result = Answers(*([None] * count for _ in range(5)), shortened=[False] * count)
         if "perplexity" in suite.metrics:
             self._score(rows, result, told)
-        if not set(suite.metrics).isdisjoint(_ANSWER_METRICS):
+        if not set(suite.metrics).isdisjoint(ANSWER_METRICS):
             self._generate(rows, suite, result, told)
         if "latency" in suite.metrics:
             self._time(rows, suite, result, told)
@@ -184,17 +98,8 @@ class Model:
             result.shortened[index] |= len(ids) > self.context
             encoded.append((ids[-self.context :], learnt[-self.context :]))
         for indices in _batches([len(ids) for ids, _ in encoded], self.settings.batch_size):
-            longest = max(len(encoded[index][0]) for index in indices)
-            ids = torch.full((len(indices), longest), self.padding)
-            mask = torch.zeros((len(indices), longest), dtype=torch.long)
-            learnt = torch.zeros((len(indices), longest), dtype=torch.bool)
-            for place, index in enumerate(indices):
-                length = len(encoded[index][0])
-                ids[place, :length] = torch.tensor(encoded[index][0])
-                learnt[place, :length] = torch.tensor(encoded[index][1])
-                mask[place, :length] = 1
-            ids, mask = ids.to(self.device), mask.to(self.device)
-            learnt = learnt.to(self.device)
+            batch = pad([encoded[index] for index in indices], self.padding)
+            ids, mask, learnt = (tensor.to(self.device) for tensor in batch)
             wanted = learnt[:, 1:]
             losses = torch.zeros(wanted.shape, dtype=torch.float64, device=self.device)
             losses[wanted] = token_losses(self.model, ids, mask, learnt).double()
@@ -202,7 +107,14 @@ class Model:
                 count = int(wanted[place].sum())
                 if count > 0:
                     result.losses[index], result.tokens[index] = losses[place].sum().item(), count
+                    result.bytes[index] = self._bytes(*encoded[index])
             told.done(len(indices))
+
+    def _bytes(self, ids: list[int], learnt: list[bool]) -> int:
+        """Of the text that was to be said, as far as it was scored; nothing predicts a first token."""
+        said = [token for token, wanted in zip(ids[1:], learnt[1:], strict=True) if wanted]
+        options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        return len(self.tokenizer.decode(said, **options).encode("utf-8", "replace"))
 
     def _generate(self, rows: list[Row], suite: Suite, result: Answers, told: Tell) -> None:
         asked = [index for index, row in enumerate(rows) if row.kind != "text"]
@@ -216,7 +128,8 @@ class Model:
 
     def _time(self, rows: list[Row], suite: Suite, result: Answers, told: Tell) -> None:
         """One request at a time, as a lone user would see it; the first is not counted, since it warms the model up."""
-        asked = [index for index, row in enumerate(rows) if row.kind != "text"][: suite.latency_examples]
+        places = {row.line: index for index, row in enumerate(rows) if row.kind != "text"}
+        asked = [places[line] for line in sample(places, suite.latency_examples, self.settings.seed)]
         for count, index in enumerate(asked[:1] + asked):
             prompt = self._prompt(rows[index], suite, result, index)
             started = time.perf_counter()
@@ -296,62 +209,6 @@ class Tell:
             progress(part=self._part, examples=self._done)
 
 
-def measure(rows: list[Row], answers: Answers, suite: Suite, settings: Settings, chosen: list[int]) -> dict[str, Any]:
-    """The suite's metrics over the chosen examples. One that no example has a say in is null, with 0 samples."""
-    table: dict[str, Any] = {}
-
-    def put(name: str, indices: list[int], statistic: Any) -> None:
-        if not indices:
-            table[suite.prefix() + name] = {"value": None, "samples": 0}
-            return
-        how = {"samples": settings.bootstrap_samples, "confidence": settings.confidence, "seed": settings.seed}
-        value, low, high = bootstrap(statistic, len(indices), **how)
-        table[suite.prefix() + name] = _metric(value, len(indices), low, high)
-
-    if "perplexity" in suite.metrics:
-        scored = [index for index in chosen if answers.losses[index] is not None]
-        losses = np.array([answers.losses[index] for index in scored], dtype=np.float64)
-        tokens = np.array([answers.tokens[index] for index in scored], dtype=np.float64)
-        put("perplexity", scored, perplexity_of(losses, tokens))
-    answered = [index for index in chosen if answers.answers[index] is not None]
-    for name, score in _ANSWER_METRICS.items():
-        if name in suite.metrics:
-            values = np.array([score(str(answers.answers[index]), rows[index].expected) for index in answered])
-            put(name, answered, mean_of(values))
-    if "latency" in suite.metrics:
-        timed = [index for index in chosen if answers.latencies[index] is not None]
-        values = np.array([answers.latencies[index] for index in timed], dtype=np.float64)
-        put("latencyP50Ms", timed, percentile_of(values, 50))
-        put("latencyP95Ms", timed, percentile_of(values, 95))
-    return table
-
-
-def _metric(value: float, samples: int, low: float, high: float) -> dict[str, Any]:
-    rounded = {name: float(f"{number:.6g}") for name, number in {"value": value, "low": low, "high": high}.items()}
-    metric = finite({**rounded, "samples": samples})
-    return {key: item for key, item in metric.items() if item is not None or key == "value"}
-
-
-def slice_members(rows: list[Row], fields: list[str], most: int) -> tuple[dict[str, list[int]], int]:
-    """`language=de` → the examples in it, the fullest `most` values of a field; and how many values were left out."""
-    members: dict[str, list[int]] = {}
-    left_out = 0
-    for name in fields:
-        values = [_slice_value(row, name) for row in rows]
-        counted = Counter(value for value in values if value is not None)
-        kept = [value for value, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]]
-        left_out += len(counted) - len(kept)
-        for value in kept:
-            members[f"{name}={value}"] = [index for index, other in enumerate(values) if other == value]
-    return members, left_out
-
-
-def _slice_value(row: Row, name: str) -> str | None:
-    slices = row.fields.get("slices")
-    value = slices.get(name) if isinstance(slices, dict) else None
-    return None if value is None else str(value)
-
-
 def main(job: Job) -> None:
     told = Tell(Stop())
     settings = read_settings(job.settings)
@@ -361,27 +218,19 @@ def main(job: Job) -> None:
     started = time.monotonic()
 
     contestants = ["artifact"] + (["champion"] if "champion" in job.inputs else [])
-    tables: dict[str, dict[str, Any]] = {}
-    runs: dict[str, list[tuple[list[Row], Answers]]] = {}
-    left_out = 0
+    runs: Runs = {}
+    vocabularies: dict[str, str] = {}
     for name in contestants:
         model = _load(job, name, settings)
-        metrics: dict[str, Any] = {}
-        slices: dict[str, dict[str, Any]] = {}
+        vocabularies[name] = vocabulary_digest(model.tokenizer)
         runs[name] = []
         for suite in settings.suites:
             told.part(f"{name}/{suite.name}")
             rows = model.examples(dataset / f"{suite.split}.jsonl", suite)
-            answers = model.run(rows, suite, told)
-            runs[name].append((rows, answers))
-            metrics |= measure(rows, answers, suite, settings, list(range(len(rows))))
-            members, more = slice_members(rows, settings.slices, settings.max_slice_values)
-            left_out = max(left_out, more)
-            for label, chosen in members.items():
-                slices.setdefault(label, {}).update(measure(rows, answers, suite, settings, chosen))
-        tables[name] = {"metrics": metrics, "slices": slices}
+            runs[name].append((rows, model.run(rows, suite, told)))
         del model
 
+    tables, left_out = _tables(runs, settings, same_tokens=len(set(vocabularies.values())) == 1)
     _write_examples(job.output("examples") / "examples.jsonl", settings, runs)
     job.write_result(
         {
@@ -393,6 +242,31 @@ def main(job: Job) -> None:
         }
     )
 
+def _tables(runs: Runs, settings: Settings, *, same_tokens: bool) -> tuple[dict[str, Any], int]:
+    """Of each model, its metrics over all examples and for slices; and how many values of slices were left out."""
+    tables: dict[str, Any] = {name: {"metrics": {}, "slices": {}} for name in runs}
+    most_left_out = 0
+    for number, suite in enumerate(settings.suites):
+        found = {name: measures(*results[number], suite) for name, results in runs.items()}
+        _refuse_other_tokens(found, same_tokens)
+        rows = runs["artifact"][number][0]
+        members, left_out = slice_members(rows, settings.slices, settings.max_slice_values)
+        most_left_out = max(most_left_out, left_out)
+        for name, table in tables.items():
+            rival = found.get("champion") if name == "artifact" else None
+            table["metrics"] |= table_of(found[name], np.arange(len(rows)), suite, settings, rival)
+            for label, chosen in members.items():
+                table["slices"].setdefault(label, {}).update(table_of(found[name], chosen, suite, settings, rival))
+    return tables, most_left_out
+
+
+def _refuse_other_tokens(found: dict[str, dict[str, Measure]], same_tokens: bool) -> None:
+    """A perplexity is a token's, and a champion with other tokens has other ones: bitsPerByte compares the two."""
+    champion = found.get("champion", {})
+    if not same_tokens and "perplexity" in champion:
+        why = "its tokenizer has another vocabulary, so the two are in different units; compare bitsPerByte"
+        champion["perplexity"] = not_comparable(champion["perplexity"], why)
+
 
 def _load(job: Job, name: str, settings: Settings) -> Model:
     folder = find_model({name: job.input(name)}, name, None)
@@ -402,7 +276,7 @@ def _load(job: Job, name: str, settings: Settings) -> Model:
     return Model(folder, settings, base)
 
 
-def _write_examples(path: Path, settings: Settings, runs: dict[str, list[tuple[list[Row], Answers]]]) -> None:
+def _write_examples(path: Path, settings: Settings, runs: Runs) -> None:
     """One row an example: what was asked, what was expected, what each model said, and how it scored."""
     with path.open("w", encoding="utf-8") as file:
         for number, suite in enumerate(settings.suites):
@@ -422,12 +296,13 @@ def _write_examples(path: Path, settings: Settings, runs: dict[str, list[tuple[l
 
 def _said(rows: list[Row], answers: Answers, index: int) -> dict[str, Any]:
     answer = answers.answers[index]
-    scores = {} if answer is None else {name: score(answer, rows[index].expected) for name, score in _ANSWER_METRICS.items()}
+    scores = {} if answer is None else {name: score(answer, rows[index].expected) for name, score in ANSWER_METRICS.items()}
     return {
         "answer": answer,
         **scores,
         "loss": answers.losses[index],
         "tokens": answers.tokens[index],
+        "bytes": answers.bytes[index],
         "latencyMs": answers.latencies[index],
         "shortened": answers.shortened[index],
     }

@@ -5,15 +5,18 @@ Used by training and by evaluation, so that both read a row in the same way.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pawl_job import BadInput, PassingTrouble, read_rows
+from dataset_rows import read_rows
+from pawl_job import BadInput, PassingTrouble
 from safe_files import UnsafeFile, refuse_unsafe_files
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -22,7 +25,6 @@ from transformers.utils import logging as transformers_logging
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
 
-PROMPT_FORMATS = ("plain", "chat")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 
 
@@ -93,6 +95,12 @@ def padding_id(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
 
+def vocabulary_digest(tokenizer: Any) -> str:
+    """The same for tokenizers with the same tokens: only then are their numbers of tokens, and perplexities, in one unit."""
+    tokens = sorted(tokenizer.get_vocab().items(), key=lambda token: (token[1], token[0]))
+    return hashlib.sha256(json.dumps(tokens).encode()).hexdigest()
+
+
 def load_model(folder: Path, dtype: torch.dtype) -> Any:
     """The model in evaluation mode, on the CPU. Reads safetensors only and runs no code that comes with the model."""
     options = {"local_files_only": True, "trust_remote_code": False}
@@ -106,6 +114,21 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
 def context_length(model: Any) -> int | None:
     """How many tokens the model can see, where its configuration says so."""
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def pad(
+    examples: Sequence[tuple[Sequence[int], Sequence[int]]], padding: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Token ids, attention mask and which are to be learnt, padded on the right to the longest."""
+    shape = (len(examples), max(len(ids) for ids, _ in examples))
+    padded = torch.full(shape, padding, dtype=torch.long)
+    mask = torch.zeros(shape, dtype=torch.long)
+    learnt = torch.zeros(shape, dtype=torch.bool)
+    for row, (ids, wanted) in enumerate(examples):
+        padded[row, : len(ids)] = torch.tensor(ids, dtype=torch.long)
+        mask[row, : len(ids)] = 1
+        learnt[row, : len(ids)] = torch.tensor(wanted, dtype=torch.bool)
+    return padded, mask, learnt
 
 
 def token_losses(model: Any, ids: torch.Tensor, mask: torch.Tensor, learnt: torch.Tensor) -> torch.Tensor:
@@ -150,9 +173,14 @@ class Row:
     fields: dict[str, Any]
 
 
-def read_examples(path: Path, tokenizer: Any, prompt_format: str) -> Iterator[Row]:
-    """Reads `prompt` and `completion`, `messages` or `text`; raises BadInput with file and line for any other row."""
-    for line, fields in read_rows(path):
+def read_examples(
+    path: Path, tokenizer: Any, prompt_format: str, *, most: int | None = None, seed: int = 0
+) -> Iterator[Row]:
+    """Reads `prompt` and `completion`, `messages` or `text`; raises BadInput with file and line for any other row.
+
+    With `most` only so many of them, drawn from the whole file: the same for the same seed, whatever the model.
+    """
+    for line, fields in read_rows(path, most, seed):
         where = f"{path.name} line {line}"
         if "messages" in fields:
             yield _chat(line, fields, fields["messages"], tokenizer, where)
@@ -162,11 +190,18 @@ def read_examples(path: Path, tokenizer: Any, prompt_format: str) -> Iterator[Ro
                 messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]
                 yield _chat(line, fields, messages, tokenizer, where)
             else:
-                yield Row(line, "completion", (Turn(prompt, completion),), completion, fields)
+                yield Row(line, "completion", (Turn(prompt, _set_off(prompt, completion)),), completion, fields)
         elif "text" in fields:
             yield Row(line, "text", (Turn("", _text(fields, "text", where)),), "", fields)
         else:
             raise BadInput(f"{where} has none of prompt and completion, messages, or text")
+
+
+def _set_off(prompt: str, completion: str) -> str:
+    """A space in front of an answer that nothing parts from its prompt. It belongs to the answer: who asks the served model
+    sends the prompt as it is, and the model begins with the space, as it does in any text."""
+    touching = prompt != "" and not prompt[-1].isspace() and not completion[0].isspace()
+    return f" {completion}" if touching else completion
 
 
 def _text(fields: dict[str, Any], name: str, where: str) -> str:

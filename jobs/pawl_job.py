@@ -161,28 +161,6 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSONL file with their line numbers; raises BadInput with file and line."""
-    try:
-        file = path.open(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{path.name} is not in the data set: {error.strerror}") from error
-    with file:
-        try:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise BadInput(f"{path.name} line {number} is not JSON: {error}") from error
-                if not isinstance(row, dict):
-                    raise BadInput(f"{path.name} line {number} is not a JSON object")
-                yield number, row
-        except UnicodeDecodeError as error:
-            raise BadInput(f"{path.name} is not UTF-8: {error}") from error
-
-
 class Reader:
     """Reads one object of the settings: checks every field, refuses unknown ones, and collects all problems with their paths."""
 

@@ -73,6 +73,11 @@ def perplexity_of(losses: np.ndarray, tokens: np.ndarray) -> Statistic:
     return lambda indices: np.exp(losses[indices].sum(axis=-1) / tokens[indices].sum(axis=-1))
 
 
+def bits_per_byte_of(losses: np.ndarray, sizes: np.ndarray) -> Statistic:
+    """The summed loss in bits by the summed bytes of the text: unlike a perplexity, the same unit for every tokenizer."""
+    return lambda indices: losses[indices].sum(axis=-1) / (np.log(2) * sizes[indices].sum(axis=-1))
+
+
 def percentile_of(values: np.ndarray, percent: float) -> Statistic:
     return lambda indices: np.percentile(values[indices], percent, axis=-1)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from language_model import Row, encode_row, read_examples
+from language_model import Row, encode_row, pad, read_examples
 from pawl_job import BadInput, progress
 
 # Examples of similar length share a batch: this many batches are sorted by length at a time, so the order stays random enough.
@@ -45,24 +45,19 @@ class TokenStore:
             self.starts.append(len(self.ids))
 
     def batch(self, indices: list[int], padding: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Token ids, attention mask and which are to be learnt, padded on the right to the longest."""
-        longest = max(self.length(index) for index in indices)
-        ids = torch.full((len(indices), longest), padding, dtype=torch.long)
-        mask = torch.zeros((len(indices), longest), dtype=torch.long)
-        learnt = torch.zeros((len(indices), longest), dtype=torch.bool)
-        for row, index in enumerate(indices):
-            start, end = self.starts[index], self.starts[index + 1]
-            ids[row, : end - start] = torch.tensor(self.ids[start:end], dtype=torch.long)
-            mask[row, : end - start] = 1
-            learnt[row, : end - start] = torch.tensor(self.learnt[start:end], dtype=torch.bool)
-        return ids, mask, learnt
+        """Token ids, attention mask and which are to be learnt, as `pad` gives them."""
+        places = [slice(self.starts[index], self.starts[index + 1]) for index in indices]
+        return pad([(self.ids[place], self.learnt[place]) for place in places], padding)
 
 
 def load_split(path: Path, tokenizer: Any, *, max_tokens: int, prompt_format: str, max_rows: int | None = None) -> TokenStore:
-    """Reads and tokenizes a split. Raises BadInput with file and line, and where there is nothing to learn."""
+    """Reads and tokenizes a split, or `max_rows` drawn from all of it, the same ones for every recipe.
+
+    Raises BadInput with file and line, and where there is nothing to learn.
+    """
     store = TokenStore()
     said = time.monotonic()
-    for count, row in enumerate(read_examples(path, tokenizer, prompt_format), start=1):
+    for count, row in enumerate(read_examples(path, tokenizer, prompt_format, most=max_rows), start=1):
         ids, learnt = encode_row(row, tokenizer)
         for part in _fitting(row, ids, learnt, max_tokens):
             store.add(*part)
@@ -70,8 +65,6 @@ def load_split(path: Path, tokenizer: Any, *, max_tokens: int, prompt_format: st
         if time.monotonic() - said >= _PROGRESS_EVERY_SECONDS:
             progress(reading=path.name, rows=count)
             said = time.monotonic()
-        if count == max_rows:
-            break
     if len(store) == 0:
         raise BadInput(f"{path.name} holds nothing to learn")
     return store

@@ -15,8 +15,9 @@ const suite = z.strictObject({
     .regex(/^[A-Za-z][\w-]*$/, 'must be a letter, then letters, digits, _ and -')
     .default('main'),
   split: z.enum(datasetSplits).default('test'),
+  /** Drawn from the whole split, the same ones for every model; all of them where absent. */
   maxExamples: count.optional(),
-  /** `latency` gives latencyP50Ms and latencyP95Ms, of one request at a time. */
+  /** `perplexity` gives bitsPerByte too; `latency` gives latencyP50Ms and latencyP95Ms, of one request at a time. */
   metrics: z
     .array(z.enum(evaluationMetrics))
     .min(1)
@@ -30,22 +31,29 @@ const suite = z.strictObject({
 const ownNames = (suites: readonly { name: string }[]): boolean =>
   new Set(suites.map(({ name }) => name)).size === suites.length;
 
+/** What Pawl's own program of evaluation is told; the rest says where it runs. */
+export const measuringSettings = z.object({
+  suites: z.array(suite).min(1).refine(ownNames, 'every suite needs a name of its own').prefault([{}]),
+  /** Of `data.slices`, the fields whose values are measured one by one (`language` gives `language=de`, …); all where absent. */
+  slices: z.array(z.string().min(1)).optional(),
+  /** Of each field, the values with the most examples. */
+  maxSliceValues: count.default(20),
+  batchSize: count.default(16),
+  /** Resamplings of the bootstrap intervals. */
+  bootstrapSamples: count.default(1_000),
+  /** Of the bootstrap intervals. */
+  confidence: z.number().min(0.5).max(0.9999).default(0.95),
+  /** Of the resamplings, and of the examples drawn where a suite does not take all. */
+  seed: z.number().int().nonnegative().default(0),
+  precision: z.enum(['auto', 'bf16', 'fp32']).default('auto'),
+  /** `auto`: as each model was trained. */
+  promptFormat: z.enum(['auto', 'plain', 'chat']).default('auto'),
+  threads: count.optional(),
+});
+
 export const evaluateSettings = z
   .strictObject({
-    suites: z.array(suite).min(1).refine(ownNames, 'every suite needs a name of its own').prefault([{}]),
-    /** Fields of a row's `slices` whose values are measured one by one: `language` gives `language=de`, … */
-    slices: z.array(z.string().min(1)).default([]),
-    /** Of each field, the values with the most examples. */
-    maxSliceValues: count.default(20),
-    batchSize: count.default(16),
-    /** Resamplings of the bootstrap intervals. */
-    bootstrapSamples: count.default(1_000),
-    confidence: z.number().min(0.5).max(0.9999).default(0.95),
-    seed: z.number().int().nonnegative().default(0),
-    precision: z.enum(['auto', 'bf16', 'fp32']).default('auto'),
-    /** `auto`: as each model was trained. */
-    promptFormat: z.enum(['auto', 'plain', 'chat']).default('auto'),
-    threads: count.optional(),
+    ...measuringSettings.shape,
     ...jobPlaces,
     timeLimitMs: jobPlaces.timeLimitMs.default(6 * hourMs),
     ...ownProgram,

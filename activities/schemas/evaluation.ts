@@ -2,13 +2,19 @@
 
 import { z } from 'zod';
 
+const samples = z.number().int().nonnegative();
+
 const metricValue = z.object({
   /** null: it could not be computed (NaN does not survive JSON). */
   value: z.number().nullable(),
-  samples: z.number().int().nonnegative(),
-  /** 95 % bootstrap interval; absent where a metric has none. */
+  samples,
+  /** Its confidence interval; absent where a metric has none. */
   low: z.number().optional(),
   high: z.number().optional(),
+  /** Why there is no value, where that is not plain: "its tokenizer has another vocabulary, …". */
+  why: z.string().optional(),
+  /** The candidate less the champion, on the examples that both have, with the interval of that. */
+  difference: z.object({ value: z.number(), low: z.number(), high: z.number(), samples }).optional(),
 });
 
 export const metricTable = z.record(z.string(), metricValue);

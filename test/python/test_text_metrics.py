@@ -8,7 +8,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "jobs"))
 
-from text_metrics import bootstrap, exact_match, f1, mean_of, percentile_of, perplexity_of, rouge_l  # noqa: E402
+from text_metrics import (  # noqa: E402
+    bits_per_byte_of,
+    bootstrap,
+    exact_match,
+    f1,
+    mean_of,
+    percentile_of,
+    perplexity_of,
+    rouge_l,
+)
 
 
 class Scores(unittest.TestCase):
@@ -81,6 +90,13 @@ class Bootstrap(unittest.TestCase):
         self.assertAlmostEqual(value, np.e)
         self.assertAlmostEqual(low, np.exp(0.25))
         self.assertAlmostEqual(high, np.exp(4))
+
+    def test_bits_per_byte_weigh_every_byte_the_same(self):
+        losses, sizes = np.log(2) * np.array([8.0, 2.0]), np.array([1.0, 4.0])
+        value, low, high = bootstrap(bits_per_byte_of(losses, sizes), 2, **self.options)
+        self.assertAlmostEqual(value, 2)
+        self.assertAlmostEqual(low, 0.5)
+        self.assertAlmostEqual(high, 8)
 
     def test_memory_stays_bounded_for_many_examples(self):
         # 1000 resamplings of 50,000 at once would be 400 MB of indices alone; blocks give the same numbers as one piece.

@@ -296,6 +296,37 @@ class Rows(Case):
         whole, taught, prompt, row = self.encoded({"prompt": "mew?", "completion": "cat"}, "chat")
         self.assertEqual((whole, taught, prompt, row.expected), ("mew?cat<|end|>", "cat<|end|>", "mew?", "cat"))
 
+    def test_an_answer_that_touches_its_prompt_is_set_off_by_a_space_that_belongs_to_the_answer(self):
+        whole, taught, prompt, row = self.encoded({"prompt": "Where is it?", "completion": "Here"})
+        self.assertEqual((whole, taught, prompt), ("Where is it? Here<|end|>", " Here<|end|>", "Where is it?"))
+        self.assertEqual(row.expected, "Here")
+        for prompt, completion in (("Where?\n", "Here"), ("Where?", "\nHere"), ("", "Here")):
+            self.assertEqual(self.encoded({"prompt": prompt, "completion": completion})[0], f"{prompt}{completion}<|end|>")
+
+    def test_a_sample_is_drawn_from_the_whole_file_and_is_the_same_for_every_model(self):
+        path = self.root / "many.jsonl"
+        path.write_text("".join(json.dumps({"text": f"moo {number}"}) + "\n\n" for number in range(1000)))
+        other = self.root / "other"
+        make_base_model(other, [self.dataset / "test.jsonl"], **{**TINY, "vocabulary": 300})
+
+        def lines(base, seed):
+            rows = read_examples(path, load_tokenizer(base), "plain", most=100, seed=seed)
+            return [row.line for row in rows]
+
+        first = lines(self.base, 1)
+        self.assertEqual((len(first), first), (100, sorted(first)))
+        self.assertEqual(first, lines(other, 1))
+        self.assertNotEqual(first, lines(self.base, 2))
+        # Of ten tenths of the file, each has its share; the first rows alone would be one tenth.
+        for tenth in range(10):
+            share = [line for line in first if tenth * 200 < line <= (tenth + 1) * 200]
+            self.assertTrue(2 <= len(share) <= 25, (tenth, len(share)))
+        store = load_split(path, load_tokenizer(self.base), max_tokens=64, prompt_format="plain", max_rows=100)
+        self.assertEqual(len(store), 100)
+        read = load_tokenizer(self.base).decode(store.ids.tolist())
+        self.assertTrue(any(f"moo {number}<" in read for number in range(900, 1000)))
+        self.assertEqual(len(list(read_examples(path, load_tokenizer(self.base), "plain", most=5000))), 1000)
+
     def test_plain_text_is_learnt_whole(self):
         whole, taught, _, row = self.encoded({"text": "mew purr"})
         self.assertEqual((whole, taught, row.kind), ("mew purr<|end|>", "mew purr<|end|>", "text"))
@@ -391,6 +422,52 @@ class Evaluate(Case):
         stopped = {"suites": [{"metrics": ["f1"], "maxNewTokens": 6, "stop": ["a", "o"]}]}
         _, examples = self.evaluated(stopped, artifact=self.good)
         self.assertEqual({example["artifact"]["answer"] for example in examples}, {" c", " d"})
+
+    def test_the_difference_to_the_champion_is_measured_pair_by_pair(self):
+        middling = self.job({"recipe": {**FULL, "maxSteps": 25}})
+        self.run_quietly(fine_tune, middling)
+        settings = {"slices": ["animal"], "suites": [{"maxNewTokens": 4, "metrics": ["exactMatch", "perplexity"]}]}
+        result, _ = self.evaluated(settings, artifact=self.good, champion=middling.outputs["artifact"])
+        for table, rival in [
+            (result["metrics"], result["champion"]["metrics"]),
+            *((result["slices"][name], result["champion"]["slices"][name]) for name in result["slices"]),
+        ]:
+            for name in ("exactMatch", "perplexity", "bitsPerByte"):
+                difference = table[name]["difference"]
+                self.assertAlmostEqual(difference["value"], table[name]["value"] - rival[name]["value"], places=4)
+                self.assertEqual(difference["samples"], table[name]["samples"])
+                self.assertTrue(difference["low"] <= difference["value"] <= difference["high"])
+                self.assertNotIn("difference", rival[name])
+        same, _ = self.evaluated(settings, artifact=self.good, champion=self.good)
+        spread = same["metrics"]["bitsPerByte"]
+        # The two stand or fall together on every draw: a model is not apart from itself, however wide its own interval is.
+        self.assertGreater(spread["high"], spread["low"])
+        self.assertEqual(spread["difference"], {"value": 0, "low": 0, "high": 0, "samples": 24})
+
+    def test_perplexities_of_other_tokens_are_not_compared_and_bits_per_byte_are(self):
+        other = self.root / "other-tokens"
+        make_base_model(other, [self.dataset / "test.jsonl"], **{**TINY, "vocabulary": 300})
+        suites = {"suites": [{"metrics": ["perplexity"]}]}
+        result, examples = self.evaluated(suites, artifact=self.good, champion=other)
+        champion = result["champion"]["metrics"]
+        self.assertEqual((champion["perplexity"]["value"], champion["perplexity"]["samples"]), (None, 0))
+        self.assertIn("another vocabulary", champion["perplexity"]["why"])
+        self.assertNotIn("difference", result["metrics"]["perplexity"])
+        # An untrained model over 300 tokens spends log2(300) bits a token, whatever the text.
+        bits = sum(example["champion"]["tokens"] for example in examples) * math.log2(300)
+        size = sum(len(example["expected"].encode()) for example in examples)
+        self.assertEqual(size, sum(example["champion"]["bytes"] for example in examples))
+        self.assertAlmostEqual(champion["bitsPerByte"]["value"], bits / size, delta=bits / size / 50)
+        apart = result["metrics"]["bitsPerByte"]["value"] - champion["bitsPerByte"]["value"]
+        self.assertAlmostEqual(result["metrics"]["bitsPerByte"]["difference"]["value"], apart, places=4)
+
+    def test_without_a_choice_every_slice_that_the_rows_carry_is_measured(self):
+        result, _ = self.evaluated({"suites": [{"metrics": ["perplexity"]}]}, artifact=self.good)
+        self.assertEqual(
+            set(result["slices"]), {"animal=cat", "animal=cow", "animal=dog", "length=long", "length=short"}
+        )
+        result, _ = self.evaluated({"slices": [], "suites": [{"metrics": ["perplexity"]}]}, artifact=self.good)
+        self.assertEqual(result["slices"], {})
 
     def test_suites_have_their_own_splits_and_names(self):
         suites = [{"metrics": ["f1"], "maxExamples": 5}, {"name": "seen", "split": "train", "metrics": ["exactMatch"]}]
