@@ -5,6 +5,11 @@ export interface RuleScope {
   readonly minSamples?: number | undefined;
   /** `language=de`: the metric of that slice alone. */
   readonly slice?: string | undefined;
+  /**
+   * The whole confidence interval has to hold, not the value alone: luck no longer passes, and more samples are needed.
+   * Give `minSamples` too, since the interval of a few examples that are all alike has no width.
+   */
+  readonly confident?: boolean | undefined;
 }
 
 export interface BoundRule extends RuleScope {
@@ -24,9 +29,17 @@ export interface ChampionRule extends RuleScope {
 
 export type GateRule = BoundRule | ChampionRule;
 
-interface MetricReading {
+interface Interval {
+  readonly low?: number | undefined;
+  readonly high?: number | undefined;
+}
+interface MetricReading extends Interval {
   readonly value: number | null;
   readonly samples: number;
+  /** Why there is no value. */
+  readonly why?: string | undefined;
+  /** The candidate less the champion, on the examples that both have. */
+  readonly difference?: ({ readonly value: number; readonly samples: number } & Interval) | undefined;
 }
 type MetricReadings = Readonly<Record<string, MetricReading>>;
 interface ReadingSet {
@@ -70,9 +83,12 @@ export const atMost = (metric: string, bound: number, scope: RuleScope = {}): Bo
 });
 
 /** Metrics that are better when they are lower, by name; others say so with `higherIsBetter: false`. */
-const lowerIsBetter = /loss|perplexity|latency|error/i;
+const lowerIsBetter = /loss|perplexity|bitsPerByte|latency|error/i;
 
-/** The metric is at most `by` worse than the champion's on the same examples. */
+/**
+ * The metric is at most `by` worse than the champion's on the same examples; with `confident`, the whole interval of the
+ * difference between the two is (a non-inferiority test).
+ */
 export const notWorseThan = (
   baseline: 'champion',
   metric: string,
@@ -88,16 +104,18 @@ export const notWorseThan = (
 const plain = (value: number): string => String(Number(value.toPrecision(6)));
 const count = (value: number): string => value.toLocaleString('en-US');
 
+const scoped = ({ metric, slice }: GateRule): string => `${metric}${slice === undefined ? '' : ` for ${slice}`}`;
+
 function describeRule(rule: GateRule): string {
-  const scope = rule.slice === undefined ? '' : ` for ${rule.slice}`;
   const samples = rule.minSamples === undefined ? '' : ` on ${count(rule.minSamples)} samples or more`;
+  const demands = `${samples}${rule.confident === true ? ', with its whole interval' : ''}`;
   switch (rule.kind) {
     case 'atLeast':
-      return `${rule.metric}${scope} ≥ ${plain(rule.bound)}${samples}`;
+      return `${scoped(rule)} ≥ ${plain(rule.bound)}${demands}`;
     case 'atMost':
-      return `${rule.metric}${scope} ≤ ${plain(rule.bound)}${samples}`;
+      return `${scoped(rule)} ≤ ${plain(rule.bound)}${demands}`;
     case 'notWorseThan':
-      return `${rule.metric}${scope} no more than ${plain(rule.by)} worse than the champion${samples}`;
+      return `${scoped(rule)} no more than ${plain(rule.by)} worse than the champion${demands}`;
   }
 }
 
@@ -117,56 +135,89 @@ const isNumber = (value: number | null | undefined): value is number =>
 const reaches = (value: number, bound: number): boolean =>
   value >= bound - 1e-9 * Math.max(1, Math.abs(value), Math.abs(bound));
 
+/** The reading's value, or in one sentence why there is none to judge by. */
+function readValue(whose: string, reading: MetricReading | undefined, rule: GateRule): number | string {
+  const what = `${whose} ${scoped(rule)}`;
+  if (reading === undefined) return `${what} was not measured.`;
+  if (!isNumber(reading.value))
+    return reading.why === undefined ? `${what} could not be computed.` : `${what} has no value: ${reading.why}.`;
+  const wanted = Math.max(rule.minSamples ?? 1, 1);
+  return reading.samples >= wanted
+    ? reading.value
+    : `${what} rests on ${count(reading.samples)} samples, and ${count(wanted)} are wanted.`;
+}
+
+interface Span {
+  readonly low: number;
+  readonly high: number;
+}
+const spanOf = (interval: Interval | undefined): Span | undefined =>
+  isNumber(interval?.low) && isNumber(interval.high) ? { low: interval.low, high: interval.high } : undefined;
+const shown = (span: Span | undefined): string =>
+  span === undefined ? '' : ` (interval ${plain(span.low)} to ${plain(span.high)})`;
+/** How a whole interval stands to a bound, in words before the relation. */
+const reach = (passed: boolean): string => (passed ? 'all of it ' : 'reaching ');
+
+type Judged = Pick<GateRuleOutcome, 'result' | 'explanation'> & { readonly baseline?: number; readonly bound?: number };
+const missing = (explanation: string): Judged => ({ result: 'missing', explanation });
+const judged = (passed: boolean, explanation: string): Judged => ({ result: passed ? 'pass' : 'fail', explanation });
+
+function judgeBound(rule: BoundRule, reading: MetricReading | undefined): Judged {
+  const value = readValue("The candidate's", reading, rule);
+  if (typeof value === 'string') return missing(value);
+  const span = spanOf(reading);
+  const is = `${scoped(rule)} is ${plain(value)}${shown(span)}`;
+  const higher = rule.kind === 'atLeast';
+  const edge = rule.confident !== true ? value : higher ? span?.low : span?.high;
+  if (edge === undefined) return missing(`${is}, and the interval that the rule wants was not measured.`);
+  const passed = higher ? reaches(edge, rule.bound) : reaches(rule.bound, edge);
+  const relation = higher ? (passed ? 'at least' : 'below') : passed ? 'at most' : 'above';
+  return judged(passed, `${is}, ${rule.confident === true ? reach(passed) : ''}${relation} ${plain(rule.bound)}.`);
+}
+
+function judgeBesideChampion(
+  rule: ChampionRule,
+  reading: MetricReading | undefined,
+  champion: MetricReading | undefined,
+): Judged {
+  const value = readValue("The candidate's", reading, rule);
+  if (typeof value === 'string') return missing(value);
+  const baseline = readValue("The champion's", champion, rule);
+  if (typeof baseline === 'string') return missing(baseline);
+  const bound = rule.higherIsBetter ? baseline - rule.by : baseline + rule.by;
+  const is = `${scoped(rule)} is ${plain(value)} against the champion's ${plain(baseline)}`;
+  const difference = readValue('The difference in', reading?.difference, rule);
+  const span = spanOf(reading?.difference);
+  const apart = typeof difference === 'string' ? '' : `, a difference of ${plain(difference)}${shown(span)}`;
+  if (rule.confident !== true) {
+    const passed = rule.higherIsBetter ? reaches(value, bound) : reaches(bound, value);
+    const how = passed ? 'within' : 'beyond';
+    return { ...judged(passed, `${is}${apart}, ${how} the bound of ${plain(bound)}.`), baseline, bound };
+  }
+  if (typeof difference === 'string' || span === undefined)
+    return missing(typeof difference === 'string' ? difference : `The difference in ${scoped(rule)} has no interval.`);
+  const passed = reaches(rule.by, rule.higherIsBetter ? -span.low : span.high);
+  const how = `${reach(passed)}${passed ? 'within' : 'beyond'} the ${plain(rule.by)} that it may be worse`;
+  return { ...judged(passed, `${is}${apart}, ${how}.`), baseline, bound };
+}
+
 function judgeRule(rule: GateRule, evidence: GateEvidence): GateRuleOutcome {
-  const named = describeRule(rule);
   const reading = readMetric(evidence, rule);
-  const of = `${rule.metric}${rule.slice === undefined ? '' : ` for ${rule.slice}`}`;
-  const outcome = (
-    result: GateRuleOutcome['result'],
-    explanation: string,
-    numbers: { baseline?: number; bound?: number } = {},
-  ): GateRuleOutcome => ({
-    rule: named,
+  const { result, explanation, baseline, bound } = ((): Judged => {
+    if (rule.kind !== 'notWorseThan') return { ...judgeBound(rule, reading), bound: rule.bound };
+    if (evidence.champion === null)
+      return { result: 'not-applicable', explanation: 'Does not apply: the endpoint has no champion yet.' };
+    return judgeBesideChampion(rule, reading, readMetric(evidence.champion, rule));
+  })();
+  return {
+    rule: describeRule(rule),
     result,
     value: isNumber(reading?.value) ? reading.value : null,
-    baseline: numbers.baseline ?? null,
-    bound: numbers.bound ?? (rule.kind === 'notWorseThan' ? null : rule.bound),
+    baseline: baseline ?? null,
+    bound: bound ?? null,
     samples: reading?.samples ?? null,
     explanation,
-  });
-  const lacking = (whose: string, found: MetricReading | undefined): string | undefined => {
-    if (found === undefined) return `${whose} ${of} was not measured.`;
-    if (!isNumber(found.value)) return `${whose} ${of} could not be computed.`;
-    const wanted = Math.max(rule.minSamples ?? 1, 1);
-    if (!(found.samples >= wanted))
-      return `${whose} ${of} rests on ${count(found.samples)} samples, and ${count(wanted)} are wanted.`;
-    return undefined;
   };
-
-  if (rule.kind === 'notWorseThan' && evidence.champion === null)
-    return outcome('not-applicable', 'Does not apply: the endpoint has no champion yet.');
-  const missing = lacking("The candidate's", reading);
-  if (missing !== undefined || !isNumber(reading?.value)) return outcome('missing', missing ?? 'Not a number.');
-  const value = reading.value;
-
-  if (rule.kind !== 'notWorseThan') {
-    const passed = rule.kind === 'atLeast' ? reaches(value, rule.bound) : reaches(rule.bound, value);
-    const relation = rule.kind === 'atLeast' ? (passed ? 'at least' : 'below') : passed ? 'at most' : 'above';
-    return outcome(passed ? 'pass' : 'fail', `${of} is ${plain(value)}, ${relation} ${plain(rule.bound)}.`);
-  }
-  const champion = evidence.champion === null ? undefined : readMetric(evidence.champion, rule);
-  const championLacks = lacking("The champion's", champion);
-  if (championLacks !== undefined || !isNumber(champion?.value))
-    return outcome('missing', championLacks ?? 'Not a number.');
-  const baseline = champion.value;
-  const bound = rule.higherIsBetter ? baseline - rule.by : baseline + rule.by;
-  const passed = rule.higherIsBetter ? reaches(value, bound) : reaches(bound, value);
-  return outcome(
-    passed ? 'pass' : 'fail',
-    `${of} is ${plain(value)} against the champion's ${plain(baseline)}, ` +
-      `${passed ? 'within' : 'beyond'} the bound of ${plain(bound)}.`,
-    { baseline, bound },
-  );
 }
 
 /**

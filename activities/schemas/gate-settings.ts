@@ -6,6 +6,7 @@ const scope = {
   metric: z.string().min(1),
   minSamples: z.number().int().positive().optional(),
   slice: z.string().optional(),
+  confident: z.boolean().optional(),
 };
 
 const gateRule = z.discriminatedUnion('kind', [
