@@ -11,7 +11,7 @@ const rooms = {
   gateway: ['systems', 'dag/failures'],
   activities: ['dag', 'stats', 'systems/object-store/keys', 'systems/endpoint'],
   pipelines: ['dag', 'stats', 'activities'],
-  client: ['dag', 'workers/search-attributes'],
+  client: ['dag'],
   // Bundled into Temporal's sandbox: nothing of Node's, nothing heavy, no user code.
   workflows: [
     ...['failures', 'graph', 'planner', 'resolve', 'status-text', 'step-key', 'trigger-rule'].map(
