@@ -107,24 +107,27 @@ export class Reaper {
 
   async #retireOrphansOf(model: string): Promise<void> {
     const { systems, log, orphanedServiceMs = 10 * minuteMs } = this.#options;
-    const launched = await systems.serving.launched(model);
-    if (launched.length === 0) return;
-    const state = (await systems.endpoints.read(model))?.state;
-    const named = [state?.champion, state?.previous, state?.challenger];
-    const rolloutIsOpen = await this.#rolloutIsOpen(model);
-    for (const version of launched) {
+    for (const version of await systems.serving.launched(model)) {
       const name = `${model} version ${version}`;
-      if (named.includes(version) || rolloutIsOpen) {
+      const isWanted = (): Promise<boolean> => this.#isWanted(model, version);
+      if (await isWanted()) {
         this.#orphanedSinceMs.delete(name);
         continue;
       }
       const sinceMs = this.#orphanedSinceMs.get(name) ?? performance.now();
       this.#orphanedSinceMs.set(name, sinceMs);
       if (performance.now() - sinceMs < orphanedServiceMs) continue;
-      await systems.serving.retire(model, version, { drainMs: 30_000 });
+      if (await systems.serving.retire(model, version, { drainMs: 30_000, isWanted }))
+        log.warn({ model, version }, 'took down a service that no endpoint names');
       this.#orphanedSinceMs.delete(name);
-      log.warn({ model, version }, 'took down a service that no endpoint names');
     }
+  }
+
+  /** The rollout first: what one that has just ended has committed, the endpoint names by now. */
+  async #isWanted(model: string, version: number): Promise<boolean> {
+    if (await this.#rolloutIsOpen(model)) return true;
+    const state = (await this.#options.systems.endpoints.read(model))?.state;
+    return [state?.champion, state?.previous, state?.challenger].includes(version);
   }
 
   /** One that fails keeps no other from being looked at. */

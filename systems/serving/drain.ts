@@ -8,6 +8,9 @@ export interface DrainingRouter {
   traffic(model: string, version: number): Promise<{ inFlight: number; routed: boolean }>;
 }
 
+/** `still routed`: a router would send the version a new request even now. */
+export type Drained = 'drained' | 'time is up' | 'still routed';
+
 /**
  * Answers once every router neither has a request under way to the version nor would send one, or `drainMs` have passed: a
  * router that does not answer may still have some, so it is waited for as well.
@@ -15,26 +18,31 @@ export interface DrainingRouter {
 export async function drain(
   routers: readonly DrainingRouter[],
   { model, version, drainMs, pollMs }: { model: string; version: number; drainMs: number; pollMs: number },
-): Promise<'drained' | 'time is up'> {
+): Promise<Drained> {
   const endMs = performance.now() + drainMs;
   for (;;) {
-    const quiet = await Promise.all(routers.map((router) => isQuiet(router, model, version)));
-    if (quiet.every(Boolean)) return 'drained';
+    const seen = await Promise.all(routers.map((router) => look(router, model, version)));
+    if (seen.every((router) => router === 'quiet')) return 'drained';
     const leftMs = endMs - performance.now();
-    if (leftMs <= 0) return 'time is up';
+    if (leftMs <= 0) return seen.includes('routed') ? 'still routed' : 'time is up';
     await sleep(Math.min(pollMs, leftMs));
   }
 }
 
-async function isQuiet(router: DrainingRouter, model: string, version: number): Promise<boolean> {
-  try {
-    const { inFlight, routed } = await router.traffic(model, version);
-    if (!routed) return inFlight === 0;
-    // It has not heard that the version is to go.
-    await router.sync(model);
-    return false;
-  } catch (error) {
-    if (error instanceof SystemError) return false;
+async function look(router: DrainingRouter, model: string, version: number): Promise<'quiet' | 'busy' | 'routed'> {
+  const before = await answered(router.traffic(model, version));
+  if (before?.routed !== true) return before?.inFlight === 0 ? 'quiet' : 'busy';
+  // It has not heard that the version is to go, or the version is wanted again.
+  await answered(router.sync(model));
+  const after = (await answered(router.traffic(model, version))) ?? before;
+  if (after.routed) return 'routed';
+  return after.inFlight === 0 ? 'quiet' : 'busy';
+}
+
+/** `undefined` where the router does not answer. */
+async function answered<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch((error: unknown) => {
+    if (error instanceof SystemError) return undefined;
     throw error;
-  }
+  });
 }

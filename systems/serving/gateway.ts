@@ -7,8 +7,20 @@ import type { ObjectStore } from '../object-store/port.js';
 import { drain } from './drain.js';
 import { HttpRouter } from './http-router.js';
 import { isHealthy, probeServer } from './model-server.js';
-import type { LaunchRequest, ProbeResult, ReplicaState, Router, Serving } from './port.js';
-import { backAt, hasEnded, healthyAt, isSameJob, isWanted, launchedAnew, requested } from './record-changes.js';
+import type { LaunchRequest, ProbeResult, ReplicaState, RetireOptions, Router, Serving } from './port.js';
+import {
+  backAt,
+  hasEnded,
+  healthyAt,
+  isAbandoned,
+  isSameJob,
+  isWanted,
+  kept,
+  launchedAnew,
+  requested,
+  retired,
+  retiring,
+} from './record-changes.js';
 import type { ServingRecord } from './record.js';
 import { ServingRecords, type RecordReading } from './records.js';
 import { serveJob } from './serve-program.js';
@@ -33,6 +45,7 @@ export type Upkeep =
   | { readonly did: 'relaunched'; readonly epoch: number; readonly reason: string }
   /** Its host is away, or it was launched anew several times in a row: the next try waits. */
   | { readonly did: 'waits'; readonly waitMs: number; readonly lost: boolean; readonly reason: string }
+  | { readonly did: 'finds it retired' }
   /** Its host does not answer here, while gateways get answers from it: the trouble is here. */
   | { readonly did: 'leaves it'; readonly reason: string };
 
@@ -66,7 +79,7 @@ export class GatewayServing implements Serving {
   async launch(request: LaunchRequest): Promise<void> {
     const { environment } = this.#options;
     const reading = await this.#change(request.model, request.version, (current) =>
-      requested(current, environment, request, this.#now().getTime()),
+      requested(current, request, { environment, nowMs: this.#now().getTime() }),
     );
     if (reading.record.job === null) await this.#submit(reading);
     else await this.#restartDead(reading, reading.record.job, request.key);
@@ -102,28 +115,43 @@ export class GatewayServing implements Serving {
     return probeServer({ url, modelField: reading.record.modelField }, { ...probe, timeoutMs });
   }
 
-  async retire(model: string, version: number, { drainMs }: { drainMs: number }): Promise<void> {
+  async retire(model: string, version: number, { drainMs, isWanted }: RetireOptions): Promise<boolean> {
     const reading = await this.#change(model, version, (current) => {
       if (current === undefined || current.phase === 'retired') return undefined;
       if (current.phase === 'retiring') return current;
-      const retireBy = new Date(this.#now().getTime() + drainMs + retireSpareMs).toISOString();
-      return { ...current, phase: 'retiring', retireBy };
+      return retiring(current, new Date(this.#now().getTime() + drainMs + retireSpareMs).toISOString());
     });
-    if (reading === undefined) return;
-    await drain(this.#routers, { model, version, drainMs, pollMs: this.#options.drainPollMs ?? 200 });
+    if (reading === undefined) return true;
     const { job, epoch, predecessor } = reading.record;
+    const moveOn = (next: (current: ServingRecord) => ServingRecord): Promise<RecordReading | undefined> =>
+      this.#change(model, version, (current) =>
+        current?.epoch === epoch && current.phase === 'retiring' ? next(current) : current,
+      );
+    if ((await isWanted?.()) === true) {
+      await moveOn(kept);
+      return false;
+    }
+    const drained = await drain(this.#routers, { model, version, drainMs, pollMs: this.#options.drainPollMs ?? 200 });
+    if (drained === 'still routed') {
+      await moveOn(kept);
+      throw new SystemError('Unavailable', `Version ${version} of ${model} stays: a gateway still sends it requests.`);
+    }
+    // Somebody else may have kept it, or launched it again, meanwhile.
+    if ((await moveOn((current) => current))?.record.phase !== 'retiring') return false;
     if (job !== null) await this.#options.compute.get(job.compute).remove(job);
     await this.#removeIfThere(predecessor);
-    await this.#change(model, version, (current) =>
-      current?.epoch === epoch && current.phase === 'retiring'
-        ? { ...current, phase: 'retired', job: null, url: null, predecessor: null, retireBy: null }
-        : current,
-    );
+    return (await moveOn(retired))?.record.phase === 'retired';
   }
 
   async launched(model: string): Promise<readonly number[]> {
     const records = await this.#records.list(model);
     return records.filter(({ phase }) => phase !== 'retired').map(({ version }) => version);
+  }
+
+  /** As `launched`, for one version: however many there have been, one record is read. */
+  async isLaunched(model: string, version: number): Promise<boolean> {
+    const reading = await this.#records.read(model, version);
+    return reading !== undefined && reading.record.phase !== 'retired';
   }
 
   /**
@@ -134,11 +162,9 @@ export class GatewayServing implements Serving {
    */
   async ensureRunning(model: string, version: number, lostForMs = 0): Promise<Upkeep> {
     const found = await this.#records.read(model, version);
-    if (found === undefined || found.record.phase === 'retired')
-      throw new SystemError(
-        'NotFound',
-        `Version ${version} of ${model} has no serving record in ${this.#options.environment}, so it cannot be launched anew: run canary-deploy or rollback for it.`,
-      );
+    if (found === undefined) throw this.#neverLaunched(model, version);
+    if (found.record.phase === 'retired' || isAbandoned(found.record, this.#now().getTime()))
+      return { did: 'finds it retired' };
     if (found.record.phase === 'retiring') return { did: 'nothing', healthy: false };
     const reading = await this.#settlePredecessor(found);
     const { record } = reading;
@@ -164,6 +190,23 @@ export class GatewayServing implements Serving {
     if (sinceMs < delayMs) return { did: 'waits', waitMs: delayMs - sinceMs, lost: false, reason };
     if (isLost && (await this.#givesAnswers(model, version))) return { did: 'leaves it', reason };
     return this.#relaunch(reading, { reason, relaunches: relaunches + 1, lostHost: isLost ? record.job.host : null });
+  }
+
+  /** Takes back that a version was retired, or was to be, as it was launched last. Throws as `ensureRunning` does. */
+  async revive(model: string, version: number): Promise<Upkeep> {
+    const reading = await this.#change(model, version, (current) =>
+      current !== undefined && isAbandoned(current, this.#now().getTime()) ? kept(current) : current,
+    );
+    if (reading === undefined) throw this.#neverLaunched(model, version);
+    if (reading.record.phase !== 'retired') return { did: 'nothing', healthy: false };
+    return this.#relaunch(reading, { reason: 'It had been retired.', relaunches: 0, lostHost: null });
+  }
+
+  #neverLaunched(model: string, version: number): SystemError {
+    return new SystemError(
+      'NotFound',
+      `Version ${version} of ${model} has no serving record in ${this.#options.environment}, so it cannot be launched anew: run canary-deploy or rollback for it.`,
+    );
   }
 
   /** Whether a gateway has got answers from the version of late, wherever it runs. */

@@ -7,7 +7,7 @@ import type { GatewayServing, Upkeep } from './gateway.js';
 
 export interface KeeperOptions {
   readonly endpoints: Pick<Endpoints, 'models' | 'read'>;
-  readonly serving: Pick<GatewayServing, 'ensureRunning' | 'launched'>;
+  readonly serving: Pick<GatewayServing, 'ensureRunning' | 'isLaunched' | 'revive'>;
   readonly log: {
     info(fields: object, message: string): void;
     warn(fields: object, message: string): void;
@@ -70,7 +70,7 @@ export class ServingKeeper {
     if (state.champion !== null) await this.#keep(model, state.champion);
     if (state.previous === null || state.previous === state.champion || state.previous === state.challenger) return;
     // A previous version need not run; while it does, a rollback to it takes no time.
-    if ((await this.#options.serving.launched(model)).includes(state.previous)) await this.#keep(model, state.previous);
+    if (await this.#options.serving.isLaunched(model, state.previous)) await this.#keep(model, state.previous);
   }
 
   /** Never throws: one version's trouble must not keep another from being looked after. */
@@ -84,15 +84,22 @@ export class ServingKeeper {
   async #ensure(model: string, version: number, name: string): Promise<void> {
     const lostSinceMs = this.#lostSinceMs.get(name);
     const lostForMs = lostSinceMs === undefined ? 0 : performance.now() - lostSinceMs;
-    const upkeep = await this.#options.serving.ensureRunning(model, version, lostForMs);
-    this.#note(name, upkeep);
+    const { serving } = this.#options;
+    const upkeep = await serving.ensureRunning(model, version, lostForMs);
+    // Asked again, because a version is retired soon after the endpoint has moved away from it.
+    const isMissed = upkeep.did === 'finds it retired' && (await this.#isChampion(model, version));
+    this.#note(name, isMissed ? await serving.revive(model, version) : upkeep);
+  }
+
+  async #isChampion(model: string, version: number): Promise<boolean> {
+    return (await this.#options.endpoints.read(model))?.state.champion === version;
   }
 
   #note(name: string, upkeep: Upkeep): void {
     const { log } = this.#options;
-    if (upkeep.did === 'nothing') {
+    if (upkeep.did === 'nothing' || upkeep.did === 'finds it retired') {
       this.#lostSinceMs.delete(name);
-      if (upkeep.healthy) {
+      if (upkeep.did === 'nothing' && upkeep.healthy) {
         this.#told.delete(name);
         if (this.#comingUp.delete(name)) log.info({ name }, 'it is up again');
       }

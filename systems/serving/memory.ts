@@ -5,7 +5,7 @@ import { SystemError } from '../../dag/failures.js';
 import type { Endpoints } from '../endpoint/port.js';
 import type { EndpointState } from '../endpoint/state.js';
 import { isHeld, leaseOnMove, leaseOnStart, noLease, renewLease, type Lease } from './lease.js';
-import type { LaunchRequest, LeaseAnswer, ProbeResult, ReplicaState, Router, Serving } from './port.js';
+import type { LaunchRequest, LeaseAnswer, ProbeResult, ReplicaState, RetireOptions, Router, Serving } from './port.js';
 
 /** How a version behaves; ready at once and answering every probe unless a test says otherwise. */
 export interface VersionBehaviour {
@@ -157,9 +157,11 @@ export class MemoryServing implements Serving {
     return errors === 0 ? answer : { ...answer, firstError: 'It answered 500.' };
   }
 
-  async retire(model: string, version: number): Promise<void> {
+  async retire(model: string, version: number, options: RetireOptions): Promise<boolean> {
+    if ((await options.isWanted?.()) === true) return false;
     this.#running.delete(`${model}/${version}`);
     this.#dead.delete(`${model}/${version}`);
+    return true;
   }
 
   async launched(model: string): Promise<readonly number[]> {

@@ -55,6 +55,11 @@ export interface Router {
   inFlight(model: string, version: number): Promise<number>;
 }
 
+export interface RetireOptions {
+  readonly drainMs: number;
+  readonly isWanted?: () => Promise<boolean>;
+}
+
 export interface Serving {
   readonly name: string;
   /** Starts a version, or joins the one that runs; idempotent. Answers before it is ready. */
@@ -62,8 +67,12 @@ export interface Serving {
   state(model: string, version: number): Promise<ReplicaState>;
   /** Sends requests straight to a version, past the routers. */
   probe(model: string, version: number, probe: { path: string; bodies: readonly string[] }): Promise<ProbeResult>;
-  /** Ends a version once no router has a request under way to it, or `drainMs` have passed. Idempotent. */
-  retire(model: string, version: number, options: { drainMs: number }): Promise<void>;
+  /**
+   * Ends a version once no router has a request under way to it, or `drainMs` have passed; answers whether it is gone.
+   * `isWanted` is asked once no launch joins the version any more: where it answers true, the version stays. Idempotent.
+   * Throws `Unavailable`, also where a router would still send it a request when the time is up: then it stays as well.
+   */
+  retire(model: string, version: number, options: RetireOptions): Promise<boolean>;
   /** Versions of a model that are launched. */
   launched(model: string): Promise<readonly number[]>;
   routers(): Promise<readonly Router[]>;

@@ -17,9 +17,8 @@ export const isSameJob = (one: JobRef | null | undefined, other: JobRef): boolea
 /** The record after a launch was asked for; the current one where there is something to join. Throws `Unavailable`. */
 export function requested(
   current: ServingRecord | undefined,
-  environment: string,
   request: LaunchRequest,
-  nowMs: number,
+  { environment, nowMs }: { environment: string; nowMs: number },
 ): ServingRecord {
   const { model, version, key, modelField, ...launch } = request;
   const next = {
@@ -48,7 +47,7 @@ export function requested(
   };
   if (current === undefined || current.phase === 'retired') return next;
   if (current.phase !== 'retiring') return current;
-  if (current.retireBy !== null && Date.parse(current.retireBy) > nowMs)
+  if (!isAbandoned(current, nowMs))
     throw new SystemError(
       'Unavailable',
       `Version ${version} of ${model} is being retired at the moment: it can be launched again after that.`,
@@ -86,3 +85,29 @@ export const healthyAt = (record: ServingRecord, url: string): ServingRecord => 
   predecessor: null,
   phase: record.phase === 'launching' ? 'running' : record.phase,
 });
+
+export const retiring = (record: ServingRecord, retireBy: string): ServingRecord => ({
+  ...record,
+  phase: 'retiring',
+  retireBy,
+});
+
+/** It is wanted after all. */
+export const kept = (record: ServingRecord): ServingRecord => ({
+  ...record,
+  phase: record.url !== null && record.predecessor === null ? 'running' : 'launching',
+  retireBy: null,
+});
+
+export const retired = (record: ServingRecord): ServingRecord => ({
+  ...record,
+  phase: 'retired',
+  job: null,
+  url: null,
+  predecessor: null,
+  retireBy: null,
+});
+
+/** Whoever began to retire it has had time enough, and is gone. */
+export const isAbandoned = ({ phase, retireBy }: ServingRecord, nowMs: number): boolean =>
+  phase === 'retiring' && (retireBy === null || Date.parse(retireBy) <= nowMs);

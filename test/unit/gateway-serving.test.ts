@@ -2,7 +2,7 @@
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SystemError } from '../../dag/failures.js';
 import { computeSystems } from '../../systems/compute/computes.js';
 import { MemoryCompute } from '../../systems/compute/memory.js';
@@ -15,6 +15,7 @@ import { ServingKeeper } from '../../systems/serving/keeper.js';
 import type { LaunchRequest } from '../../systems/serving/port.js';
 import { ServingRecords } from '../../systems/serving/records.js';
 import { endpointOf } from '../fixtures/endpoint-states.js';
+import { oneUpstream, recordOf } from '../fixtures/one-upstream.js';
 
 /** Hosts whose services answer at one real address, and which a test can interrupt just before a submission. */
 class Hosts {
@@ -68,12 +69,12 @@ let server: Server;
 let healthy: boolean;
 let nowMs: number;
 
-const worker = (): GatewayServing =>
+const worker = (routerUrls: readonly string[] = []): GatewayServing =>
   new GatewayServing({
     environment: 'dev',
     objects,
     compute: computeSystems([hosts.compute]),
-    routerUrls: [],
+    routerUrls,
     now: () => new Date(nowMs),
   });
 
@@ -149,7 +150,7 @@ describe('a launch', () => {
   });
 
   test('that is still on its way when the version is retired leaves nothing running', async () => {
-    hosts.beforeSubmit = () => worker().retire('bot', 1, { drainMs });
+    hosts.beforeSubmit = async () => void (await worker().retire('bot', 1, { drainMs }));
     await worker().launch(launch);
     expect(await hosts.running()).toEqual([]);
     expect(await worker().state('bot', 1)).toEqual({ phase: 'absent' });
@@ -265,8 +266,88 @@ describe('the keeper', () => {
     expect(waits).toEqual([0, 2_000, 4_000, 8_000]);
   });
 
+  test('brings back a champion that was retired, and finishes nothing that was abandoned while it is the champion', async () => {
+    await up();
+    await worker().retire('bot', 1, { drainMs });
+    await keeper(1).pass();
+    expect(await hosts.running()).toEqual([2]);
+    await keeper(1).pass();
+    expect(await record()).toMatchObject({ phase: 'running', epoch: 2, url: hosts.url });
+    const records = new ServingRecords({ objects, environment: 'dev' });
+    const reading = await records.read('bot', 1);
+    if (reading === undefined) throw new Error('no record');
+    await records.write({ ...reading.record, phase: 'retiring', retireBy: new Date(nowMs).toISOString() }, reading);
+    await keeper(1).pass();
+    expect(await record()).toMatchObject({ phase: 'running', epoch: 2, retireBy: null });
+    expect(await hosts.running()).toEqual([2]);
+  });
+
+  test('does not bring back a champion that was retired because another one has just taken its place', async () => {
+    await up();
+    await worker().retire('bot', 1, { drainMs });
+    const states = [endpointOf({ champion: 1 }), endpointOf({ champion: 2, generation: 2 })];
+    const endpoints = {
+      async *models() {
+        yield 'bot';
+      },
+      read: async () => ({ state: states.shift() ?? endpointOf({ champion: 2 }), etag: '' }),
+    };
+    await new ServingKeeper({ endpoints, serving: worker(), log }).pass();
+    expect(await hosts.running()).toEqual([]);
+  });
+
+  test('reads as many records at a pass however many versions were ever launched', async () => {
+    await up();
+    await worker().launch({ ...launch, version: 2, key: 'serve-2' });
+    await worker().state('bot', 2);
+    const reads = async (): Promise<number> => {
+      const get = vi.spyOn(objects, 'get');
+      await keeper(2, 1).pass();
+      const { length } = get.mock.calls;
+      get.mockRestore();
+      return length;
+    };
+    const before = await reads();
+    for (let version = 3; version <= 9; version += 1) {
+      await worker().launch({ ...launch, version, key: `serve-${version}` });
+      await worker().retire('bot', version, { drainMs });
+    }
+    expect(await reads()).toBe(before);
+  });
+
   test('says what to do about a champion that was never launched here', async () => {
     await expect(worker().ensureRunning('bot', 7)).rejects.toMatchObject({ type: 'NotFound' });
+  });
+});
+
+describe('a retirement', () => {
+  test('is taken back where the version proves to be wanted once no launch joins it any more', async () => {
+    await worker().launch(launch);
+    await worker().state('bot', 1);
+    const isWanted = async (): Promise<boolean> => {
+      await expect(worker().launch(launch)).rejects.toMatchObject({ type: 'Unavailable' });
+      return true;
+    };
+    expect(await worker().retire('bot', 1, { drainMs, isWanted })).toBe(false);
+    expect(await record()).toMatchObject({ phase: 'running', epoch: 1, url: hosts.url, retireBy: null });
+    expect(await hosts.running()).toEqual([1]);
+    expect(await worker().retire('bot', 1, { drainMs, isWanted: async () => false })).toBe(true);
+    expect(await hosts.running()).toEqual([]);
+  });
+
+  test('ends nothing that a gateway still sends requests to', async () => {
+    await worker().launch(launch);
+    await worker().state('bot', 1);
+    const read = async () => ({ record: recordOf(1, hosts.url), etag: '' });
+    const routing = await oneUpstream((_, response) => response.end(), { records: { read } });
+    try {
+      const serving = worker([routing.gateway.adminUrl]);
+      await expect(serving.retire('bot', 1, { drainMs })).rejects.toMatchObject({ type: 'Unavailable' });
+    } finally {
+      await routing.close();
+    }
+    expect(await record()).toMatchObject({ phase: 'running', epoch: 1, url: hosts.url });
+    expect(await hosts.running()).toEqual([1]);
   });
 });
 
@@ -290,6 +371,14 @@ describe('a drain', () => {
     };
     expect(await drain([router], request)).toBe('drained');
     expect(seen).toEqual(['look', 'sync', 'look', 'look', 'look']);
+  });
+
+  test('says where a router still sends requests when the time is up, also one that cannot read the endpoint', async () => {
+    const router = {
+      sync: () => Promise.reject(new SystemError('Unavailable', 'no store')),
+      traffic: async () => ({ inFlight: 0, routed: true }),
+    };
+    expect(await drain([router], { ...request, drainMs: 0 })).toBe('still routed');
   });
 
   test('does not take a router that is away for one that is done', async () => {

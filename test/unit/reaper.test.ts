@@ -148,3 +148,46 @@ describe('takes down services that no endpoint names', () => {
     expect(told).toContain('the services of a model could not be looked at');
   });
 });
+
+describe('looks again before it takes a service down', () => {
+  beforeEach(async () => {
+    models = ['bot'];
+    endpoints['bot'] = async () => ({ state: endpointOf({ champion: 3 }), etag: '' });
+    for (const version of [1, 2]) await serving.launch(launch('bot', version));
+  });
+  const rollout = 'rollout/dev/bot';
+  /** Something happens while the first of two services is taken down. */
+  const meanwhile = (happens: () => void): Serving =>
+    Object.assign(Object.create(serving) as Serving, {
+      launched: () => serving.launched('bot'),
+      retire: async (...args: Parameters<Serving['retire']>) => {
+        const isGone = await serving.retire(...args);
+        happens();
+        return isGone;
+      },
+    });
+
+  test('at the rollout', async () => {
+    await reaper({ serving: meanwhile(() => workflows.set(rollout, 'RUNNING')) }).pass();
+    expect(await serving.launched('bot')).toEqual([2]);
+  });
+
+  test('at the endpoint', async () => {
+    const rolledBack = async () => ({ state: endpointOf({ champion: 2 }), etag: '' });
+    await reaper({ serving: meanwhile(() => (endpoints['bot'] = rolledBack)) }).pass();
+    expect(await serving.launched('bot')).toEqual([2]);
+  });
+
+  test('also once no launch joins it any more', async () => {
+    const asked = Object.assign(Object.create(serving) as Serving, {
+      launched: async () => [2],
+      retire: (...args: Parameters<Serving['retire']>) => {
+        workflows.set(rollout, 'RUNNING');
+        return serving.retire(...args);
+      },
+    });
+    await reaper({ serving: asked }).pass();
+    expect(await serving.launched('bot')).toEqual([1, 2]);
+    expect(told).not.toContain('took down a service that no endpoint names');
+  });
+});
