@@ -19,7 +19,7 @@ export function runParams(
     const name = param.slice(0, at);
     if (at < 1 || name.split('.').includes(''))
       throw new SystemError('InvalidInput', `${option} ${param} is not name=value, such as ${options[option]}.`);
-    put(whole, name.split('.'), valueOf(param.slice(at + 1)), `${option} ${param}`);
+    put(whole, name.split('.'), { value: valueOf(param.slice(at + 1)), written: `${option} ${param}` });
   }
   return whole;
 }
@@ -51,11 +51,16 @@ function valueOf(text: string): unknown {
   }
 }
 
+interface Parameter {
+  readonly value: unknown;
+  /** As it was typed. */
+  readonly written: string;
+}
+
 function put(
   into: Record<string, unknown>,
   [first = '', ...rest]: readonly string[],
-  value: unknown,
-  written: string,
+  { value, written }: Parameter,
 ): void {
   if (rest.length === 0) {
     Object.defineProperty(into, first, { value, enumerable: true, configurable: true, writable: true });
@@ -65,6 +70,6 @@ function put(
   if (typeof below !== 'object' || below === null || Array.isArray(below))
     throw new SystemError('InvalidInput', `${written} reaches into ${first}, which is no object.`);
   const copy = { ...below };
-  put(copy, rest, value, written);
+  put(copy, rest, { value, written });
   Object.defineProperty(into, first, { value: copy, enumerable: true, configurable: true, writable: true });
 }

@@ -1,7 +1,6 @@
 // The schedules that a project's models ask for.
 
 import { z } from 'zod';
-import { modelFile } from '../activities/schemas/model-settings.js';
 import type { Startable } from '../client/client.js';
 import type { WantedSchedule } from '../client/schedule-definition.js';
 import { SystemError } from '../dag/failures.js';
@@ -11,7 +10,17 @@ import type { Project } from '../workers/project.js';
 /** Whose schedules those of the models' files are. */
 export const modelSchedulesOwner = 'models';
 
-const scheduled = z.object({ schedule: modelFile.shape.schedule });
+/** What `model()` has made of a model's file. */
+const scheduled = z.object({
+  schedule: z
+    .object({
+      cron: z.string(),
+      timezone: z.string(),
+      pipeline: z.string(),
+      overlap: z.enum(['skip', 'buffer-one', 'buffer-all', 'cancel-other']),
+    })
+    .optional(),
+});
 
 /**
  * One for each model that has a schedule. Throws `UnknownDag` for a pipeline that the project does not have, and `InvalidInput`

@@ -22,7 +22,7 @@ const plainEveryMs = 15_000;
 export async function watchRun(reader: RunReader, workflowId: string, output: Output): Promise<RunView> {
   const woken = new Bell();
   const done = new AbortController();
-  const listening = listen(reader.client, workflowId, woken, done.signal);
+  const listening = listen(reader.client, workflowId, { bell: woken, signal: done.signal });
   const screen = new Screen(output);
   const redraw = setInterval(() => screen.draw(), redrawEveryMs);
   try {
@@ -65,7 +65,11 @@ class Bell {
 }
 
 /** Rings whenever the run's history has grown. */
-async function listen(client: PawlClient, workflowId: string, bell: Bell, signal: AbortSignal): Promise<void> {
+async function listen(
+  client: PawlClient,
+  workflowId: string,
+  { bell, signal }: { bell: Bell; signal: AbortSignal },
+): Promise<void> {
   const { connection, workflowService, options } = client.temporal;
   let nextPageToken: Uint8Array | undefined;
   // The SDK leaves a listener on each signal that it is given, so each poll has one of its own.

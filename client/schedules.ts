@@ -21,7 +21,7 @@ import {
 } from './schedule-definition.js';
 import { listSchedules } from './schedule-list.js';
 
-export interface ApplyOptions {
+export interface ApplyOptions extends ScheduleScope {
   /**
    * Whose schedules these are: a program's or a team's name. What the owner applied before and wants no more is deleted; those of
    * other owners stay as they are. `models` is taken: it is `pawl schedules apply`, for what the models' files say.
@@ -38,10 +38,11 @@ export interface ApplyOptions {
  */
 export async function applySchedules(
   client: Client,
-  scope: ScheduleScope,
   wanted: readonly WantedSchedule[],
-  { owner, dryRun }: ApplyOptions,
+  options: ApplyOptions,
 ): Promise<readonly ScheduleChange[]> {
+  const { owner, environment, taskQueue } = options;
+  const scope = { environment, taskQueue, owner };
   const resolved = wanted.map(resolveSchedule);
   const existing = await listSchedules(client, scope);
   const wantedNames = new Set(resolved.map(({ name }) => name));
@@ -51,7 +52,7 @@ export async function applySchedules(
     existing.filter((status) => status.owner === owner).map(({ schedule }) => schedule),
     resolved,
   );
-  if (dryRun !== true) for (const change of changes) await carryOut(client, { ...scope, owner }, change);
+  if (options.dryRun !== true) for (const change of changes) await carryOut(client, scope, change);
   return changes;
 }
 

@@ -7,7 +7,7 @@ import type { EndpointState } from '../../systems/endpoint/state.js';
 import { complete } from '../action.js';
 import { exitCodes } from '../exit-codes.js';
 import { localTime } from '../format.js';
-import type { Style } from '../style.js';
+import type { Output } from '../output.js';
 import { table } from '../table.js';
 
 interface Found {
@@ -55,13 +55,13 @@ export function endpointsCommand(program: Command): void {
           `${only} has no endpoint in ${environment}: "pawl endpoints" lists those there are.`,
         );
       const isSound = found.every(({ problem, disagreements }) => problem === null && disagreements.length === 0);
-      output.answer({ environment, endpoints: found }, describe(found, environment, output.style, output.columns));
+      output.answer({ environment, endpoints: found }, describe(found, environment, output));
       return isSound ? exitCodes.ok : exitCodes.negative;
     },
   );
 }
 
-function describe(found: readonly Found[], environment: string, style: Style, columns: number): string[] {
+function describe(found: readonly Found[], environment: string, { style, columns }: Output): string[] {
   if (found.length === 0) return [`No model is served in ${environment} yet.`];
   const rows = found.map(({ model, state }) => [
     style.bold(model),

@@ -3,7 +3,9 @@
 import type { Command } from 'commander';
 import type { StartOptions, Startable } from '../../client/client.js';
 import { SystemError } from '../../dag/failures.js';
+import type { RunOptions } from '../../dag/run-options.js';
 import { complete } from '../action.js';
+import { spanOf } from '../day.js';
 import { exitCodes } from '../exit-codes.js';
 import { colourOutcome, exitCodeOf } from '../outcome.js';
 import { runParams } from '../params.js';
@@ -16,6 +18,7 @@ interface Options {
   readonly id?: string;
   readonly reason?: string;
   readonly stopAfter?: string;
+  readonly logicalDate?: string;
   readonly dryRun?: boolean;
   readonly wait?: boolean;
   readonly watch?: boolean;
@@ -32,6 +35,7 @@ export function runCommand(program: Command): void {
     .option('--id <id>', 'a run of this id is joined, and not started again')
     .option('--reason <text>', 'why it is started')
     .option('--stop-after <step>', 'end after this step')
+    .option('--logical-date <date>', 'what the run takes for its time; the moment of its start unless given')
     .option('--dry-run', 'say what would run, and run nothing')
     .option('-w, --wait', 'wait for the end')
     .option('--watch', 'wait for the end, and show every step until then');
@@ -41,18 +45,25 @@ export function runCommand(program: Command): void {
       ['pawl run model-lifecycle --param model=support-bot --watch', 'train, judge and roll out'],
       [`pawl run model-lifecycle '{"model":"support-bot","stopAfter":"gate"}'`, 'as far as the gate'],
       ['pawl run nightly --id 2026-11-08 --wait', 'the second time it joins the first'],
+      ['pawl run nightly --logical-date 2026-11-08', 'as the run of that day (UTC)'],
     ],
     async ({ args: [name = '', json], options, output, session }) => {
       const params = runParams(json, options.param ?? []);
-      const startable = await check(session, name, params, options);
-      const client = await session.client();
       const { id = newRunId(new Date()), reason, stopAfter, dryRun } = options;
-      const startOptions: StartOptions = {
-        id,
-        by: whoami(),
+      const runOptions: RunOptions = {
         ...(reason !== undefined && { reason }),
         ...(stopAfter !== undefined && { stopAfter }),
         ...(dryRun === true && { dryRun }),
+      };
+      const logicalDate =
+        options.logicalDate === undefined ? undefined : spanOf(options.logicalDate).from.toISOString();
+      const startable = await check(session, name, { input: { ...params, ...runOptions }, logicalDate });
+      const client = await session.client();
+      const startOptions: StartOptions = {
+        id,
+        by: whoami(),
+        ...runOptions,
+        ...(logicalDate !== undefined && { logicalDate }),
       };
       const run = await output.during(`starting ${name}`, () =>
         startable === undefined
@@ -89,11 +100,17 @@ export function runCommand(program: Command): void {
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
+interface Checked {
+  /** Parameters and options, in one object as the run gets them. */
+  readonly input: object;
+  readonly logicalDate: string | undefined;
+}
+
 /**
  * All that the worker would check at the run's start, here and now. `undefined`: this folder holds no project, so only the
  * worker knows. Throws `UnknownDag`, `InvalidInput`, `NotFound`.
  */
-async function check(session: Session, name: string, params: object, options: Options): Promise<Startable | undefined> {
+async function check(session: Session, name: string, { input, logicalDate }: Checked): Promise<Startable | undefined> {
   const [startables, project] = await Promise.all([session.startables(), session.project()]);
   const found = startables.get(name);
   const isEmpty = project.dags.length + project.tasks.length + project.models.size === 0;
@@ -105,13 +122,6 @@ async function check(session: Session, name: string, params: object, options: Op
     );
   }
   const { parseRunInput } = await import('../../dag/run-options.js');
-  const { reason, stopAfter: last, dryRun } = options;
-  const input = {
-    ...params,
-    ...(reason !== undefined && { reason }),
-    ...(last !== undefined && { stopAfter: last }),
-    ...(dryRun === true && { dryRun }),
-  };
   const schema = found.kind === 'dag' ? found.params : found.alone.params;
   const { params: parsed } = parseRunInput(schema, input, name);
   // Without models at hand, only the worker can tell whether it knows the one that is meant.
@@ -120,7 +130,7 @@ async function check(session: Session, name: string, params: object, options: Op
   const context = {
     systems,
     models: project.models,
-    logicalDate: new Date().toISOString(),
+    logicalDate: logicalDate ?? new Date().toISOString(),
     environment: systems.environment,
   };
   await (found.kind === 'dag' ? found.resolve(parsed, context) : found.alone.resolve(parsed, context));

@@ -65,14 +65,16 @@ export function schedulesCommand(program: Command): void {
     ],
     async ({ options, output, session }) => {
       const [{ models }, startables] = await Promise.all([session.project(), session.startables()]);
-      const client = await session.client();
+      const { temporal, environment, taskQueue } = await session.client();
       const [{ applySchedules }, { modelSchedulesOwner, wantedSchedules }] = await Promise.all([
         import('../../client/schedules.js'),
         import('../wanted-schedules.js'),
       ]);
       const dryRun = options.dryRun === true;
       const changes = await output.during('comparing with Temporal', () =>
-        applySchedules(client.temporal, client, wantedSchedules(models, startables), {
+        applySchedules(temporal, wantedSchedules(models, startables), {
+          environment,
+          taskQueue,
           owner: modelSchedulesOwner,
           dryRun,
         }),

@@ -140,7 +140,7 @@ describe('schedules', () => {
     const scope = { environment: 'dev', taskQueue: `schedules-${randomUUID()}` };
     const name = `ada-${randomUUID()}`;
     const apply = (wanted: readonly WantedSchedule[], dryRun = false) =>
-      applySchedules(bench.client, scope, wanted, { owner: 'a test', dryRun });
+      applySchedules(bench.client, wanted, { ...scope, owner: 'a test', dryRun });
     const listed = (count: number) =>
       expect.poll(async () => (await listSchedules(bench.client, scope)).length, { timeout: 20_000 }).toBe(count);
     const foreign = await bench.client.schedule.create({
@@ -174,9 +174,8 @@ describe('schedules', () => {
     const apply = (owner: string, names: readonly string[]) =>
       applySchedules(
         bench.client,
-        scope,
         names.map((name) => ({ ...daily, name })),
-        { owner },
+        { ...scope, owner },
       );
     const owners = async () =>
       Object.fromEntries(
@@ -201,7 +200,7 @@ describe('schedules', () => {
   it('give a run its scheduled time as its logical date', async () => {
     const scope = { environment: 'dev', taskQueue: bench.taskQueue };
     const name = `ada-${randomUUID()}`;
-    await applySchedules(bench.client, scope, [{ ...daily, name }], { owner: 'a test' });
+    await applySchedules(bench.client, [{ ...daily, name }], { ...scope, owner: 'a test' });
     await runScheduleNow(bench.client, scope, name);
     const handle = bench.client.schedule.getHandle(`pawl/dev/${name}`);
     await expect.poll(async () => (await handle.describe()).info.recentActions.length, { timeout: 20_000 }).toBe(1);
@@ -218,7 +217,7 @@ describe('schedules', () => {
     const scope = { environment: 'dev', taskQueue: bench.taskQueue };
     const name = `slow-${randomUUID()}`;
     gate.opened = new Promise((resolve) => (gate.open = resolve));
-    await applySchedules(bench.client, scope, [{ ...daily, name, dag: 'dawdle', params: {} }], { owner: 'a test' });
+    await applySchedules(bench.client, [{ ...daily, name, dag: 'dawdle', params: {} }], { ...scope, owner: 'a test' });
     const status = async () =>
       (await listSchedules(bench.client, scope)).find(({ schedule }) => schedule.name === name);
     await expect.poll(status, { timeout: 20_000 }).toMatchObject({ running: [], skipped: 0, paused: false });
@@ -249,7 +248,7 @@ describe('schedules', () => {
   it('refuse a cron that Temporal cannot read, with its name', async () => {
     const scope = { environment: 'dev', taskQueue: `schedules-${randomUUID()}` };
     await expect(
-      applySchedules(bench.client, scope, [{ ...daily, name: 'odd', cron: 'every day' }], { owner: 'a test' }),
+      applySchedules(bench.client, [{ ...daily, name: 'odd', cron: 'every day' }], { ...scope, owner: 'a test' }),
     ).rejects.toMatchObject({
       type: 'InvalidInput',
       message: expect.stringMatching(/^Temporal refused schedule odd: /) as string,

@@ -25,9 +25,11 @@ const startables = new Map<string, Startable>(
 );
 const wanted = (schedule?: object) => wantedSchedules(new Map([['bot', { name: 'bot', schedule }]]), startables);
 
+const nightly = { cron: '0 2 * * *', timezone: 'UTC', pipeline: 'model-lifecycle', overlap: 'buffer-one' };
+
 describe('a model’s schedule', () => {
-  test('runs the lifecycle with the model’s name, unless it says otherwise', () => {
-    expect(wanted({ cron: '0 2 * * *' })).toEqual([
+  test('runs the pipeline that it names with the model’s name', () => {
+    expect(wanted(nightly)).toEqual([
       {
         name: 'bot',
         dag: 'model-lifecycle',
@@ -37,7 +39,7 @@ describe('a model’s schedule', () => {
         overlap: 'buffer-one',
       },
     ]);
-    expect(wanted({ cron: '@daily', pipeline: 'reviewed-lifecycle', overlap: 'skip' })).toMatchObject([
+    expect(wanted({ ...nightly, pipeline: 'reviewed-lifecycle', overlap: 'skip' })).toMatchObject([
       { dag: 'reviewed-lifecycle', overlap: 'skip' },
     ]);
     expect(wanted()).toEqual([]);
@@ -48,6 +50,6 @@ describe('a model’s schedule', () => {
     ['look', /names the pipeline "look"/],
     ['needy', /the schedule of model bot: needy: .*day/],
   ])('with the pipeline %j is refused', (pipeline, sentence) => {
-    expect(() => wanted({ cron: '@daily', pipeline })).toThrow(sentence);
+    expect(() => wanted({ ...nightly, pipeline })).toThrow(sentence);
   });
 });
