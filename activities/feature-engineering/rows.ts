@@ -35,8 +35,8 @@ interface Place {
   readonly line: number;
 }
 
-const fill = (template: string, fields: Readonly<Record<string, unknown>>): string =>
-  template.replace(/\{([\w.-]+)\}/g, (whole, name: string) => (name in fields ? asText(fields[name]) : whole));
+const fill = (template: string, valueOf: (name: string) => string | undefined): string =>
+  template.replace(/\{([\w.-]+)\}/g, (whole, name: string) => valueOf(name) ?? whole);
 
 const asText = (value: unknown): string => {
   if (typeof value === 'string') return value;
@@ -84,15 +84,32 @@ export function buildRows(
   const base = { source_document_id: documentId, source, slices };
   const drop = (reason: Drop): BuiltRows => ({ rows: [], dropped: [reason], masked });
 
+  const cleaned = new Map<string, string>();
+  /** A field of the record, cleaned and masked once, however many rows and templates name it. */
+  const fieldOf = (name: string): string => {
+    const text = cleaned.get(name) ?? clean(asText(record[name]));
+    cleaned.set(name, text);
+    return text;
+  };
+  const instructed = (content: string): { prompt: string; completion: string } | undefined => {
+    const own: Record<string, string> = { ...about, text_content: content };
+    const valueOf = (name: string): string | undefined =>
+      Object.hasOwn(own, name) ? own[name] : Object.hasOwn(record, name) ? fieldOf(name) : undefined;
+    const { instruction } = settings;
+    return (
+      instruction && { prompt: fill(instruction.prompt, valueOf), completion: fill(instruction.completion, valueOf) }
+    );
+  };
+
   if (!whole && fields.messages !== undefined) {
     const messages = record[fields.messages];
     if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage)) return drop('missing_field');
-    const cleaned = messages.map(({ role, content }) => ({ role, content: clean(content) }));
-    const text = cleaned.map(({ role, content }) => `${role}: ${content}`).join('\n');
+    const turns = messages.map(({ role, content }) => ({ role, content: clean(content) }));
+    const text = turns.map(({ role, content }) => `${role}: ${content}`).join('\n');
     return {
       rows: [
         {
-          row: { ...base, ...identified(documentId, line, 0), text_content: text, messages: cleaned },
+          row: { ...base, ...identified(documentId, line, 0), text_content: text, messages: turns },
           tokens: tokenizer.count(text),
         },
       ],
@@ -101,14 +118,16 @@ export function buildRows(
     };
   }
   if (!whole && fields.prompt !== undefined && fields.completion !== undefined) {
-    const prompt = clean(asText(record[fields.prompt]));
-    const completion = clean(asText(record[fields.completion]));
+    const prompt = fieldOf(fields.prompt);
+    const completion = fieldOf(fields.completion);
     if (prompt === '' || completion === '') return drop('missing_field');
     const text = `${prompt}\n${completion}`;
+    const said = instructed(text) ?? { prompt, completion };
+    if (said.completion === '') return drop('missing_field');
     return {
       rows: [
         {
-          row: { ...base, ...identified(documentId, line, 0), text_content: text, prompt, completion },
+          row: { ...base, ...identified(documentId, line, 0), text_content: text, ...said },
           tokens: tokenizer.count(text),
         },
       ],
@@ -128,11 +147,8 @@ export function buildRows(
   const long = chunks.filter(({ tokens }) => tokens >= settings.chunk.minTokens);
   return {
     rows: long.map(({ text: content, tokens }, index) => {
-      const instructed = settings.instruction && {
-        prompt: fill(settings.instruction.prompt, { ...scope, text_content: content }),
-        completion: fill(settings.instruction.completion, { ...scope, text_content: content }),
-      };
-      return { row: { ...base, ...identified(documentId, line, index), text_content: content, ...instructed }, tokens };
+      const row = { ...base, ...identified(documentId, line, index), text_content: content, ...instructed(content) };
+      return { row, tokens };
     }),
     dropped: chunks.slice(long.length).map(() => 'too_short' as const),
     masked,

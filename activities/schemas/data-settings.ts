@@ -23,7 +23,10 @@ const chunking = z
   })
   .refine(({ maxTokens, overlapTokens }) => overlapTokens < maxTokens, 'the overlap must be smaller than the chunk');
 
-/** `{field}` is replaced by the row's field; documents have `text_content`, `path`, `folder` and `file`. */
+/**
+ * What a row's prompt and completion become: `{field}` is replaced by the record's field, cleaned and masked, and `{text_content}`
+ * by the row's text; `{path}`, `{folder}` and `{file}` say where it is from. White space in the templates stays as it is.
+ */
 const instruction = z.strictObject({ prompt: z.string(), completion: z.string() });
 
 const expectations = z.strictObject({
@@ -85,6 +88,10 @@ export const dataSettings = z
   .refine(
     ({ fields }) => (fields.prompt === undefined) === (fields.completion === undefined),
     'fields.prompt and fields.completion go together',
-  );
+  )
+  .refine(({ fields, instruction: given }) => fields.messages === undefined || given === undefined, {
+    path: ['instruction'],
+    message: 'makes prompts and completions, and fields.messages takes messages as they are: leave one of the two out',
+  });
 
 export type DataSettings = z.output<typeof dataSettings>;

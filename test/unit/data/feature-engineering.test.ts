@@ -5,6 +5,7 @@ import { brokenExpectations } from '../../../activities/feature-engineering/expe
 import { maskPersonalData } from '../../../activities/feature-engineering/mask.js';
 import { signatureOf, similarity } from '../../../activities/feature-engineering/near-duplicates.js';
 import { normalise } from '../../../activities/feature-engineering/normalise.js';
+import { buildRows } from '../../../activities/feature-engineering/rows.js';
 import { readRecords, type ReadRow } from '../../../activities/feature-engineering/read-records.js';
 import { splitOf } from '../../../activities/feature-engineering/split.js';
 import { dataSettings, personalDataClasses, type DataFormat } from '../../../activities/schemas/data-settings.js';
@@ -32,6 +33,53 @@ describe('masking personal data', () => {
 
   test('masks only the classes that were asked for', () => {
     expect(maskPersonalData('a@b.org 10.0.0.1', ['email']).text).toBe('[EMAIL] 10.0.0.1');
+  });
+});
+
+describe('the rows of a record', () => {
+  const tokenizer = wordTokenizer;
+  const place = {
+    file: { bucket: 'b', key: 'k/a.jsonl', etag: 'e', sizeBytes: 1, path: 'de/a.jsonl', format: 'jsonl' as const },
+    line: 3,
+  };
+  const record = { q: ' Where is  my order?', a: 'You can see it.', tone: 'mail me: ada@example.org' };
+  const built = (settings: object, given: Record<string, unknown> = record) =>
+    buildRows(given, place, dataSettings.parse({ source: 's3://lake/', kind: 'records', ...settings }), tokenizer);
+  const fields = { prompt: 'q', completion: 'a' };
+
+  test('are a prompt and a completion, as they stand there, where nothing is said of an instruction', () => {
+    expect(built({ fields }).rows[0]?.row).toMatchObject({
+      prompt: 'Where is my order?',
+      completion: 'You can see it.',
+      text_content: 'Where is my order?\nYou can see it.',
+    });
+  });
+
+  test('are put as the instruction says, whose templates may name any field', () => {
+    const instruction = { prompt: '[{folder}] {q}\nTone: {tone} {unknown}\n', completion: '{a}\n' };
+    const { rows, masked } = built({ fields, instruction });
+    expect(rows[0]?.row).toMatchObject({
+      prompt: '[de] Where is my order?\nTone: mail me: [EMAIL] {unknown}\n',
+      completion: 'You can see it.\n',
+    });
+    expect(masked).toEqual({ email: 1 });
+    expect(
+      built({ fields, instruction: { prompt: '{q}', completion: '{empty}' } }, { ...record, empty: '' }),
+    ).toMatchObject({
+      rows: [],
+      dropped: ['missing_field'],
+    });
+  });
+
+  test('name no personal data in an instruction, whichever field it is from', () => {
+    const instruction = { prompt: '{text_content} for {tone}', completion: '{tone}' };
+    const chunk = { minTokens: 1, tokenizer: 'words' };
+    const { rows, masked } = built({ fields: { text: 'a' }, instruction, chunk });
+    expect(rows[0]?.row).toMatchObject({
+      prompt: 'You can see it. for mail me: [EMAIL]',
+      completion: 'mail me: [EMAIL]',
+    });
+    expect(masked).toEqual({ email: 1 });
   });
 });
 
