@@ -1,4 +1,4 @@
-// Before anything is spent: is there a place to train and one to serve, does the base model exist, do the credentials last?
+// Before anything is spent: are there places to train, to evaluate and to serve, does the base model exist, do the credentials last?
 
 import { z } from 'zod';
 import type { TaskContext } from '../dag/context.js';
@@ -12,6 +12,7 @@ const finding = z.object({ check: z.string(), ok: z.boolean(), explanation: z.st
 type Finding = z.infer<typeof finding>;
 /** `passing`: waiting may mend it. */
 type Checked = Omit<Finding, 'check'> & { readonly passing?: true };
+type Place = Pick<ModelSettings['train'], 'compute' | 'wants'>;
 type Check = (settings: ModelSettings, context: TaskContext) => Promise<Checked>;
 
 const shown = ({ gpus, memoryBytes }: Places): string => `${gpus} GPUs and ${Math.ceil(memoryBytes / 2 ** 20)} MiB`;
@@ -40,13 +41,13 @@ const never = (compute: string, wants: Places, what: string): Checked => ({
   explanation: `no host of compute ${compute} declares the ${shown(wants)} that ${what} wants`,
 });
 
-const checkTraining: Check = async ({ train: { compute, wants } }, context) => {
+/** A job waits for a free place by itself; only what can never be is a reason to stop. */
+async function checkPlace(what: string, { compute, wants }: Place, context: TaskContext): Promise<Checked> {
   const room = await roomOn(compute, wants, context);
-  if (!room.ever) return never(compute, wants, 'training');
-  // Training waits for a free place by itself; only what can never be is a reason to stop.
-  const explanation = room.now ? `compute ${compute} has room` : `compute ${compute} is busy: training will wait`;
+  if (!room.ever) return never(compute, wants, what);
+  const explanation = room.now ? `compute ${compute} has room` : `compute ${compute} is busy: ${what} will wait`;
   return { ok: true, explanation: `${explanation}${room.unreachable}` };
-};
+}
 
 /** Waited for here: a challenger without a place would cost a whole training first. */
 const checkServing: Check = async ({ serve: { compute, gpus, memoryBytes } }, context) => {
@@ -82,7 +83,8 @@ const checkCredentials: Check = async (settings, { systems }) => {
 };
 
 const checks: Readonly<Record<string, Check>> = {
-  'a place to train': checkTraining,
+  'a place to train': ({ train }, context) => checkPlace('training', train, context),
+  'a place to evaluate': ({ evaluate }, context) => checkPlace('evaluation', evaluate, context),
   'room to serve a challenger': checkServing,
   'the base model': checkBase,
   'credentials that last': checkCredentials,
@@ -101,7 +103,7 @@ async function findingOf(check: Check, settings: ModelSettings, context: TaskCon
 export const preflight = task({
   name: 'preflight',
   version: '1',
-  description: 'Is there a place to train and to serve, does the base model exist, do the credentials last?',
+  description: 'Are there places to train, evaluate and serve, does the base model exist, do the credentials last?',
   input: z.object({ settings: modelFile }),
   output: z.object({ findings: z.array(finding) }),
   // Passing trouble is tried again until the deadline; what trying cannot mend fails at once.

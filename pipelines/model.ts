@@ -1,6 +1,7 @@
 // model(): the file that a team writes for a model.
 
 import { parseWith } from '../dag/validation.js';
+import { evaluatedWhereTrained } from '../activities/schemas/job-places.js';
 import { modelFile, type ModelFile, type ModelSettings } from '../activities/schemas/model-settings.js';
 
 /** A model of its own kind, so that a folder of files can be searched for them. */
@@ -12,7 +13,7 @@ export interface Model {
 
 /** Checks a model's file and fills in its defaults. Throws `InvalidInput` with every problem and its path. */
 export function model(file: ModelFile): Model {
-  const settings = parseWith(modelFile, file, `model ${String(file.name)}`);
+  const settings = parseWith(modelFile, evaluatedWhereTrained(file), `model ${String(file.name)}`);
   return Object.freeze({ kind: 'model', name: settings.name, settings });
 }
 

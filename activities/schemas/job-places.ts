@@ -14,9 +14,9 @@ const relativePath = z
   );
 
 export const jobPlaces = {
-  /** The name of a compute system. */
+  /** The name of a compute system; in a model's file, an evaluation's is training's unless set. */
   compute: z.string().min(1).default('local'),
-  /** What a host must have free before the job is submitted. */
+  /** What a host must have free before the job is submitted; in a model's file, an evaluation's is as training's unless set. */
   wants: z
     .strictObject({
       gpus: z.number().int().nonnegative().default(0),
@@ -38,6 +38,24 @@ export const jobPlaces = {
     .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable'))
     .default([]),
 };
+
+const places = z.object({
+  train: z.object({ compute: jobPlaces.compute, wants: jobPlaces.wants }),
+  evaluate: z.object({ command: z.unknown().optional() }).prefault({}),
+});
+
+/**
+ * Of a model's file: what was trained on a host can be evaluated there, so an evaluation that names no compute, or does not say
+ * what it wants, has training's; Pawl's own program of evaluation uses one GPU.
+ */
+export function evaluatedWhereTrained<File extends { evaluate?: object | undefined }>(file: File): File {
+  const given = places.safeParse(file);
+  // What is wrong with training's place is said once, of training.
+  if (!given.success) return file;
+  const { compute, wants } = given.data.train;
+  const gpus = given.data.evaluate.command === undefined ? Math.min(wants.gpus, 1) : wants.gpus;
+  return { ...file, evaluate: { compute, wants: { ...wants, gpus }, ...file.evaluate } };
+}
 
 /** A team's own program, under the same contract, in place of Pawl's. */
 export const ownProgram = {

@@ -2,14 +2,15 @@
 
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { preflight } from '../../activities/preflight.js';
-import { modelFile } from '../../activities/schemas/model-settings.js';
+import type { ModelFile } from '../../activities/schemas/model-settings.js';
+import { model } from '../../pipelines/model.js';
 import { atLeast } from '../../stats/gate.js';
 import { computeSystems } from '../../systems/compute/computes.js';
 import { MemoryCompute } from '../../systems/compute/memory.js';
 import { memorySystems } from '../../testing/memory-systems.js';
 import { runTask } from '../../testing/run-task.js';
 
-const file = {
+const file: ModelFile = {
   name: 'router',
   owner: 'team-a',
   data: { source: 's3://lake/docs/' },
@@ -26,6 +27,30 @@ const file = {
 const forever = ({ signal }: { signal: AbortSignal }): Promise<number> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(143)));
 
+describe('an evaluation', () => {
+  const placesOf = (changes: object = {}) => {
+    const { compute, wants } = model({ ...file, ...changes }).settings.evaluate;
+    return { compute, wants };
+  };
+  const trained = { compute: 'gpu', wants: { gpus: 1, memoryBytes: 2 ** 30 } };
+
+  test('runs where the model is trained, with as much, as far as it does not say otherwise', () => {
+    expect(placesOf()).toEqual(trained);
+    expect(placesOf({ evaluate: { batchSize: 4 } })).toEqual(trained);
+    expect(placesOf({ evaluate: { compute: 'other' } })).toEqual({ ...trained, compute: 'other' });
+    expect(placesOf({ evaluate: { wants: {} } })).toEqual({ ...trained, wants: { gpus: 0, memoryBytes: 0 } });
+    const several = { command: ['torchrun', 'train.py'], compute: 'gpu', wants: { gpus: 8 } };
+    expect(placesOf({ train: several }).wants.gpus).toBe(1);
+    expect(placesOf({ train: several, evaluate: { command: ['python', 'measure.py'] } }).wants.gpus).toBe(8);
+    expect(placesOf({ train: { base: 'b' } })).toEqual({ compute: 'local', wants: { gpus: 0, memoryBytes: 0 } });
+  });
+
+  test('is not blamed for a place that training gets wrong', () => {
+    const train = { ...file.train, wants: { gpus: -1 } };
+    expect(() => model({ ...file, train })).toThrow(/1 problem: train\.wants\.gpus: /);
+  });
+});
+
 describe('preflight', () => {
   let gpu: MemoryCompute;
   let serving: MemoryCompute;
@@ -33,7 +58,7 @@ describe('preflight', () => {
   const check = async (changes: object = {}, log = vi.fn()) =>
     await runTask(
       preflight,
-      { settings: modelFile.parse({ ...file, ...changes }) },
+      { settings: model({ ...file, ...changes }).settings },
       {
         systems: { ...memorySystems(), compute: computeSystems([gpu, serving]) },
         log: { debug: vi.fn(), info: vi.fn(), warn: log, error: vi.fn() },
@@ -88,6 +113,17 @@ describe('preflight', () => {
       message: /The host serving-1 does not answer/,
     });
     expect(log).toHaveBeenCalledWith(expect.objectContaining({ compute: 'serving' }), expect.any(String));
+  });
+
+  test('looks for a place to evaluate as for one to train', async () => {
+    await expect(check({ evaluate: { wants: { gpus: 3 } } })).rejects.toMatchObject({
+      type: 'InvalidInput',
+      message: /no host of compute gpu declares the 3 GPUs and 0 MiB that evaluation wants/,
+    });
+    await expect(check({ evaluate: { compute: 'edge' } })).rejects.toMatchObject({
+      type: 'InvalidInput',
+      message: /There is no compute system edge: there are gpu, serving/,
+    });
   });
 
   test('refuses at once what can never be, every problem in one message', async () => {
