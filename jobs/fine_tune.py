@@ -2,7 +2,9 @@
 
 Inputs: `dataset` (train.jsonl, and validation.jsonl where there is one) and `base`, unless settings.base names a model.
 Output: `artifact`, a folder that transformers and vLLM load as it is: safetensors only, LoRA merged unless settings say not to.
-The same inputs and settings give the same weights, also when the run is broken off and taken up again on the way.
+On the CPU of one host the same inputs and settings give the same weights, also when the run is broken off and taken up again
+on the way. On a GPU some kernels have no deterministic form, of attention's gradient among them: there a run that is taken up
+again goes on from where it was, and two runs need not agree to the bit.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-# Before CUDA is touched: cuBLAS repeats itself bit for bit only with a fixed workspace.
+# Before CUDA is touched: cuBLAS repeats itself only with a fixed workspace.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Threads that wait by spinning take the cores from whatever else runs on the host: three times slower where jobs share it.
@@ -65,6 +67,7 @@ def main(job: Job) -> None:
     recipe, base = read_recipe(job.settings)
     dataset = job.input("dataset")
     use_threads(recipe.threads)
+    # Where a GPU has no such kernel it takes another, with a warning, rather than failing.
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(recipe.seed)
 
@@ -108,8 +111,10 @@ def _prepared(model: Any, recipe: Recipe) -> Any:
         model.gradient_checkpointing_enable()
         if recipe.kind == "lora":
             model.enable_input_require_grads()
-    if recipe.kind == "full":
-        return model
+    return model if recipe.kind == "full" else _with_adapter(model, recipe)
+
+
+def _with_adapter(model: Any, recipe: Recipe) -> Any:
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
@@ -298,7 +303,7 @@ def _write_artifact(output: Path, trainer: Trainer, tokenizer: Any, base: Path, 
     recipe, model = trainer.recipe, trainer.model
     summary = trainer.summary()
     if recipe.kind == "lora" and recipe.merge:
-        model = model.merge_and_unload()
+        model = _merged(trainer, base)
     merged = recipe.kind == "full" or recipe.merge
     if merged:
         model.config.use_cache = True
@@ -313,6 +318,19 @@ def _write_artifact(output: Path, trainer: Trainer, tokenizer: Any, base: Path, 
     (output / "training_curve.jsonl").write_text(curve, encoding="utf-8")
     record = {"schema": 1, "merged": merged, "summary": summary, **origin}
     (output / "training.json").write_text(json.dumps(finite(record), indent=2) + "\n", encoding="utf-8")
+
+
+def _merged(trainer: Trainer, base: Path) -> Any:
+    """The adapter in the base model as it is stored: one that was loaded coarser for the training is loaded anew, on the CPU."""
+    stored = _stored_dtype(base)
+    if trainer.precision in (torch.float32, stored):
+        return trainer.model.merge_and_unload()
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+    learnt = get_peft_model_state_dict(trainer.model, save_embedding_layers=False)
+    whole = _with_adapter(load_model(base, stored), trainer.recipe)
+    set_peft_model_state_dict(whole, {name: weights.cpu() for name, weights in learnt.items()})
+    return whole.merge_and_unload()
 
 
 def _stored_dtype(base: Path) -> torch.dtype:

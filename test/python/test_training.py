@@ -210,6 +210,31 @@ class FineTune(Case):
                 self.assertEqual(points[-1]["step"], recipe["maxSteps"])
                 self.assertTrue(math.isfinite(points[-1]["validationLoss"]))
 
+    def test_merging_leaves_what_was_not_learnt_as_the_base_model_has_it_whatever_the_precision_of_the_training(self):
+        job = self.job({"recipe": {**LORA, "learningRate": 0, "maxSteps": 1, "precision": "bf16"}})
+        self.run_quietly(fine_tune, job)
+        base, merged = (load_file(folder / "model.safetensors") for folder in (self.base, job.outputs["artifact"]))
+        for name, weights in base.items():
+            self.assertEqual(merged[name].dtype, weights.dtype)
+            self.assertTrue(torch.equal(merged[name], weights), name)
+
+    def test_what_a_coarse_training_learnt_is_merged_into_the_base_model_as_it_is_stored(self):
+        recipe = {**LORA, "precision": "bf16", "targetModules": ["q_proj", "down_proj"]}
+        apart, merged = (self.job({"recipe": {**recipe, "merge": merge}}) for merge in (False, True))
+        for job in (apart, merged):
+            self.run_quietly(fine_tune, job)
+        adapter = load_file(apart.outputs["artifact"] / "adapter_model.safetensors")
+        base, whole = (load_file(folder / "model.safetensors") for folder in (self.base, merged.outputs["artifact"]))
+        self.assertEqual(len(adapter), 4)
+        for name, down in adapter.items():
+            if ".lora_A." not in name:
+                continue
+            place = name.removeprefix("base_model.model.").replace("lora_A.weight", "weight")
+            # alpha is twice the rank.
+            learnt = 2 * adapter[name.replace("lora_A", "lora_B")].float() @ down.float()
+            self.assertGreater(learnt.abs().max(), 0)
+            torch.testing.assert_close(whole[place], base[place] + learnt, rtol=0, atol=1e-7)
+
     def test_an_adapter_can_be_kept_apart_and_is_evaluated_with_its_base(self):
         apart, merged = (self.job({"recipe": {**LORA, "merge": merge}}) for merge in (False, True))
         for job in (apart, merged):
