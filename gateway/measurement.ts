@@ -6,11 +6,11 @@ import type { Measurement } from '../systems/metrics/port.js';
 // A little over a quarter of an hour, so that a window of 15 minutes, widened to whole seconds, is still whole.
 const ringSeconds = 910;
 const firstBoundMs = 0.25;
-const boundsPerDoubling = 4;
+const boundsPerDoubling = 16;
 
-/** Upper bounds of the latency buckets in milliseconds: four for each doubling, from 0.25 ms to over ten minutes. */
+/** Upper bounds of the latency buckets in milliseconds: sixteen for each doubling, from 0.25 ms to over ten minutes. */
 export const latencyBoundsMs: readonly number[] = Array.from(
-  { length: 87 },
+  { length: 345 },
   (_, index) => firstBoundMs * 2 ** (index / boundsPerDoubling),
 );
 const latencyBuckets = latencyBoundsMs.length + 1;

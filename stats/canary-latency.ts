@@ -2,9 +2,7 @@
 
 import type { CanaryRuleOutcome, LatencyRule, Traffic } from './canary-rule.js';
 import { placeInterval, verdictWords } from './canary-rule.js';
-import type { Interval } from './intervals.js';
-import { differenceInterval } from './intervals.js';
-import { entriesForPercentile, histogramTotal, percentileInterval } from './percentile.js';
+import { entriesForPercentile, histogramTotal, percentileInterval, type QuantileInterval } from './percentile.js';
 
 interface Pair {
   readonly challenger: Traffic;
@@ -75,21 +73,30 @@ function tooFew(percentile: number, z: number, sides: readonly Traffic[]): strin
   return fewest < needed ? `p${percentile} takes ${needed} requests to judge, and there were ${fewest}.` : undefined;
 }
 
-/** The interval of `left / right`, recovered on the logarithmic scale. Zou and Donner (2008), section 2. */
-function ratioInterval(left: Interval, right: Interval): Interval {
-  const difference = differenceInterval(logOf(left), logOf(right));
-  return {
-    estimate: Math.exp(difference.estimate),
-    low: Math.exp(difference.low),
-    high: Math.exp(difference.high),
-  };
+/**
+ * The interval of `left / right`, recovered on the logarithmic scale. Zou and Donner (2008), section 2. Each end is the worst
+ * of all samples that fill the buckets so: it is a monotone function of the quantiles and of their intervals' ends.
+ */
+function ratioInterval(
+  left: QuantileInterval,
+  right: QuantileInterval,
+): { readonly low: number; readonly high: number } {
+  const [over, under] = [logOf(left), logOf(right)];
+  const down = Math.hypot(gap(over.from, over.low), gap(under.high, under.to));
+  const up = Math.hypot(gap(over.high, over.to), gap(under.from, under.low));
+  return { low: Math.exp(over.from - under.to - down), high: Math.exp(over.to - under.from + up) };
 }
 
+/** Nothing between two ends that are both unknown. */
+const gap = (upper: number, lower: number): number => (upper === lower ? 0 : upper - lower);
+
 /** A tenth of a microsecond stands for zero, which has no logarithm. */
-const logOf = ({ estimate, low, high }: Interval): Interval => ({
-  estimate: Math.log(Math.max(estimate, 1e-4)),
-  low: Math.log(Math.max(low, 1e-4)),
-  high: Math.log(Math.max(high, 1e-4)),
+const log = (value: number): number => Math.log(Math.max(value, 1e-4));
+const logOf = ({ from, to, low, high }: QuantileInterval) => ({
+  from: log(from),
+  to: log(to),
+  low: log(low),
+  high: log(high),
 });
 
 const ms = (value: number): string => (value === Infinity ? 'unknown' : `${Number(value.toPrecision(3))} ms`);

@@ -41,7 +41,10 @@ export interface CanaryRuleOutcome {
 }
 
 /** Within the bound as a whole: pass; beyond it as a whole: fail; else nobody can say. */
-export function placeInterval(interval: Interval, bound: number): 'pass' | 'fail' | 'inconclusive' {
+export function placeInterval(
+  interval: Pick<Interval, 'low' | 'high'>,
+  bound: number,
+): 'pass' | 'fail' | 'inconclusive' {
   if (interval.high <= bound) return 'pass';
   return interval.low > bound ? 'fail' : 'inconclusive';
 }

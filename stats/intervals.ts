@@ -40,7 +40,7 @@ export function wilsonInterval(hits: number, trials: number, z: number): Interva
  * The interval of `left − right` from the intervals of both (method of variance estimates recovery).
  * Zou and Donner (2008), Statistics in Medicine 27:1693; with Wilson's intervals it is Newcombe's hybrid score method.
  */
-export function differenceInterval(left: Interval, right: Interval): Interval {
+function differenceInterval(left: Interval, right: Interval): Interval {
   const estimate = left.estimate - right.estimate;
   return {
     estimate,

@@ -24,14 +24,18 @@ export function mergeMeasurements(parts: readonly Measurement[]): Measurement | 
   );
 }
 
-/** Routers of different builds may count in different buckets: a count then moves to the first bound that is not below its own. */
+/** Routers of different builds may count in different buckets: what both have bounds for is kept apart, and nothing is guessed. */
 function mergeHistograms(left: LatencyHistogram, right: LatencyHistogram): LatencyHistogram {
-  const counts = [...left.counts];
-  right.counts.forEach((count, index) => {
-    const bound = right.boundsMs[index] ?? Infinity;
-    const at = left.boundsMs.findIndex((candidate) => candidate >= bound);
-    const bucket = at === -1 ? left.boundsMs.length : at;
-    counts[bucket] = (counts[bucket] ?? 0) + count;
-  });
-  return { boundsMs: left.boundsMs, counts };
+  const others = new Set(right.boundsMs);
+  const boundsMs = left.boundsMs.filter((bound) => others.has(bound));
+  const counts = new Array<number>(boundsMs.length + 1).fill(0);
+  for (const part of [left, right]) {
+    let at = 0;
+    part.counts.forEach((count, index) => {
+      const bound = part.boundsMs[index] ?? Infinity;
+      while ((boundsMs[at] ?? Infinity) < bound) at += 1;
+      counts[at] = (counts[at] ?? 0) + count;
+    });
+  }
+  return { boundsMs, counts };
 }

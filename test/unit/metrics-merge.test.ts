@@ -16,7 +16,11 @@ test('what several routers measured is added up, and covered is what all of them
   });
 });
 
-test('a router of another build, with other buckets, never makes a latency look better', () => {
-  const other = part(6, { latency: { boundsMs: [5, 15, 40], counts: [1, 2, 2, 1] } });
-  expect(mergeMeasurements([part(3), other])?.latency).toEqual({ boundsMs: [10, 20], counts: [4, 2, 3] });
+test('of a router of another build only the bounds are kept that both count by', () => {
+  const finer = { boundsMs: [5, 10, 15, 20, 40], counts: [1, 2, 3, 4, 5, 6] };
+  const coarser = { boundsMs: [10, 20, 80], counts: [10, 20, 30, 40] };
+  const sum = { boundsMs: [10, 20], counts: [13, 27, 81] };
+  const [left, right] = [part(21, { latency: finer }), part(100, { latency: coarser })];
+  expect(mergeMeasurements([left, right])?.latency).toEqual(sum);
+  expect(mergeMeasurements([right, left])?.latency).toEqual(sum);
 });

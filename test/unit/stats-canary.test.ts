@@ -1,14 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { latencyBoundsMs, latencyBucket } from '../../gateway/measurement.js';
 import { errorRate, judgeCanary, latency } from '../../stats/canary.js';
 import type { CanaryRule } from '../../stats/canary.js';
 import type { Traffic } from '../../stats/canary-rule.js';
 
 const boundsMs = [10, 20, 50, 100, 200, 500, 1000];
+const countsOf = (latenciesMs: readonly number[]): number[] => {
+  const counts = latencyBoundsMs.map(() => 0).concat(0);
+  for (const latencyMs of latenciesMs) counts[latencyBucket(latencyMs)] = (counts[latencyBucket(latencyMs)] ?? 0) + 1;
+  return counts;
+};
 const traffic = (requests: number, errors: number, bucket = 2): Traffic => ({
   requests,
   errors,
   latency: { boundsMs, counts: boundsMs.concat(0).map((_, index) => (index === bucket ? requests : 0)) },
+});
+/** Requests that all took as long, as a gateway counts them. */
+const lasting = (requests: number, latencyMs: number): Traffic => ({
+  requests,
+  errors: 0,
+  latency: { boundsMs: latencyBoundsMs, counts: countsOf(new Array<number>(requests).fill(latencyMs)) },
 });
 const judge = (
   rules: readonly CanaryRule[],
@@ -82,9 +94,36 @@ describe('a canary', () => {
 describe('latency', () => {
   test('is compared with the champion as a ratio', () => {
     const rule = [latency({ percentile: 95, maxIncreasePercent: 20 })];
-    expect(judge(rule, traffic(2000, 0, 2), { champion: traffic(2000, 0, 2) }).verdict).toBe('pass');
-    expect(judge(rule, traffic(2000, 0, 4), { champion: traffic(2000, 0, 2) }).verdict).toBe('fail');
-    expect(judge(rule, traffic(2000, 0, 2)).verdict).toBe('no-data');
+    expect(judge(rule, lasting(2000, 100), { champion: lasting(2000, 100) }).verdict).toBe('pass');
+    expect(judge(rule, lasting(2000, 130), { champion: lasting(2000, 100) }).verdict).toBe('fail');
+    expect(judge(rule, lasting(2000, 100)).verdict).toBe('no-data');
+  });
+
+  test('is not told more exactly than the buckets hold it', () => {
+    const rule = [latency({ percentile: 95, maxIncreasePercent: 20 })];
+    // Between 20 and 50 ms both, so one may take twice as long as the other.
+    expect(judge(rule, traffic(2000, 0, 2), { champion: traffic(2000, 0, 2) }).verdict).toBe('inconclusive');
+    const alone = [latency({ percentile: 95, maxMs: 30 })];
+    expect(judge(alone, traffic(2000, 0, 2)).verdict).toBe('inconclusive');
+  });
+
+  test('of two constant ones is never certainly wrong, and is decided a little away from the bound', () => {
+    const latencyMs = fc.double({ min: 1, max: 100_000, noNaN: true });
+    const ratio = fc.double({ min: 0.5, max: 2, noNaN: true });
+    fc.assert(
+      fc.property(latencyMs, ratio, fc.constantFrom(10, 20, 50), (ofChampionMs, times, maxIncreasePercent) => {
+        for (const percentile of [50, 95]) {
+          const rule = [latency({ percentile, maxIncreasePercent })];
+          const { verdict } = judge(rule, lasting(5000, ofChampionMs * times), {
+            champion: lasting(5000, ofChampionMs),
+          });
+          const away = times / (1 + maxIncreasePercent / 100);
+          if (verdict === 'pass') expect(away).toBeLessThanOrEqual(1);
+          if (verdict === 'fail') expect(away).toBeGreaterThan(1);
+          if (away < 0.91 || away > 1.1) expect(verdict).toBe(away < 1 ? 'pass' : 'fail');
+        }
+      }),
+    );
   });
 
   test('of a percentile that takes more requests than there were is no data', () => {

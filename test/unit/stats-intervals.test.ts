@@ -104,6 +104,27 @@ describe('percentiles', () => {
     );
   });
 
+  test('of a sample, and the ends of their interval, lie where the histogram of the sample says', () => {
+    const sample = fc.array(fc.double({ min: 0.1, max: 120, noNaN: true }), { minLength: 1, maxLength: 400 });
+    const boundsMs = [1, 5, 10, 12, 20, 50, 100];
+    const bucketOf = (value: number) => boundsMs.concat(Infinity).findIndex((bound) => value <= bound);
+    fc.assert(
+      fc.property(sample, fc.double({ min: 0.5, max: 0.999, noNaN: true }), (values, fraction) => {
+        const counts = boundsMs.map(() => 0).concat(0);
+        for (const value of values) counts[bucketOf(value)] = (counts[bucketOf(value)] ?? 0) + 1;
+        const told = percentileInterval({ boundsMs, counts }, fraction, zOneSided95);
+        const sorted = values.toSorted((left, right) => left - right);
+        const at = (rank: number) =>
+          sorted[Math.min(Math.max(Math.ceil(rank * sorted.length), 1), sorted.length) - 1] ?? 0;
+        const spread = zOneSided95 * Math.sqrt((fraction * (1 - fraction)) / sorted.length);
+        expect(at(fraction)).toBeGreaterThan(told?.from ?? Infinity);
+        expect(at(fraction)).toBeLessThanOrEqual(told?.to ?? 0);
+        expect(at(fraction - spread)).toBeGreaterThan(told?.low ?? Infinity);
+        expect(fraction + spread >= 1 ? Infinity : at(fraction + spread)).toBeLessThanOrEqual(told?.high ?? 0);
+      }),
+    );
+  });
+
   test('have an upper end from the stated number of entries on', () => {
     const needed = entriesForPercentile(0.99, zOneSided95);
     const of = (total: number) => percentileInterval({ boundsMs: [10, 20], counts: [total, 0, 0] }, 0.99, zOneSided95);
