@@ -18,6 +18,7 @@ import { runsCommand } from './commands/runs.js';
 import { schedulesCommand } from './commands/schedules.js';
 import { setupCommand } from './commands/setup.js';
 import { trafficCommand } from './commands/traffic.js';
+import { versionsCommand } from './commands/versions.js';
 import { watchCommand } from './commands/watch.js';
 import { workerCommand } from './commands/worker.js';
 import { exitCodes } from './exit-codes.js';
@@ -27,7 +28,15 @@ const groups = [
   ['Runs:', [planCommand, runCommand, runsCommand, watchCommand, cancelCommand, schedulesCommand]],
   [
     'Production:',
-    [endpointsCommand, historyCommand, operatorCommands, rollbackCommand, trafficCommand, reconcileCommand],
+    [
+      endpointsCommand,
+      versionsCommand,
+      historyCommand,
+      operatorCommands,
+      rollbackCommand,
+      trafficCommand,
+      reconcileCommand,
+    ],
   ],
   ['Operation:', [doctorCommand, setupCommand, workerCommand, gatewayCommand]],
 ] as const;

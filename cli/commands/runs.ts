@@ -14,7 +14,7 @@ interface Options {
   readonly limit: number;
 }
 
-const count = (text: string): number => {
+export const count = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('must be a whole number above 0.');
   return value;

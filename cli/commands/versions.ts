@@ -1,0 +1,113 @@
+// `pawl versions MODEL`: what the registry holds of a model, and which of it is served.
+
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { metricTable } from '../../activities/schemas/evaluation.js';
+import { SystemError } from '../../dag/failures.js';
+import type { EndpointState } from '../../systems/endpoint/state.js';
+import type { ModelVersion } from '../../systems/registry/port.js';
+import { complete } from '../action.js';
+import { localTime } from '../format.js';
+import { printable, type Style } from '../style.js';
+import { table } from '../table.js';
+import { count } from './runs.js';
+
+interface Options {
+  readonly limit: number;
+}
+
+const roles = ['champion', 'challenger', 'previous'] as const;
+
+export function versionsCommand(program: Command): void {
+  const command = program
+    .command('versions')
+    .summary('the versions of a model')
+    .description(
+      'Lists the registered versions of a model, newest first: when each was made, how it did, and what it is at the endpoint. Needs no Temporal.',
+    )
+    .argument('<model>', 'the name in its file')
+    .option('-n, --limit <count>', 'at most so many', count, 20);
+  complete<Options>(
+    command,
+    [
+      ['pawl versions support-bot', 'which there are to roll back to'],
+      ['pawl versions support-bot -n 1 --json', 'the newest with all that is known of it, for a script'],
+    ],
+    async ({ args: [model = ''], options, output, session }) => {
+      const { environment, endpoints, registry } = await session.systems();
+      const { versions, state, problem } = await output.during('reading the registry', async () => {
+        const found: ModelVersion[] = [];
+        for await (const version of registry.versions(model)) {
+          found.push(version);
+          if (found.length >= options.limit) break;
+        }
+        const endpoint = found.length === 0 ? { state: null, problem: null } : await stateOf(endpoints, model);
+        return { versions: found, ...endpoint };
+      });
+      if (versions.length === 0)
+        throw new SystemError(
+          'NotFound',
+          `No version of ${model} is registered: "pawl run model-lifecycle --param model=${model}" makes one.`,
+        );
+      const { style } = output;
+      const header = ['VERSION', 'SERVED AS', 'REGISTERED', 'BY', 'METRICS', 'VERDICT'].map(style.dim);
+      const documents = versions.map((version) => ({ ...version, servedAs: rolesOf(version, state) }));
+      output.answer({ environment, model, versions: documents, problem }, [
+        ...table(
+          documents.map((version) => row(version, style)),
+          { header, columns: output.columns },
+        ),
+        ...(problem === null ? [] : ['', style.red(problem)]),
+      ]);
+    },
+  );
+}
+
+interface Endpoints {
+  read(model: string): Promise<{ readonly state: EndpointState } | undefined>;
+}
+
+/** Versions are listed although the endpoint cannot be read: they are what it can be mended with. */
+async function stateOf(
+  endpoints: Endpoints,
+  model: string,
+): Promise<{ state: EndpointState | null; problem: string | null }> {
+  try {
+    return { state: (await endpoints.read(model))?.state ?? null, problem: null };
+  } catch (error) {
+    if (!(error instanceof SystemError && error.type === 'Corrupt')) throw error;
+    return { state: null, problem: error.message };
+  }
+}
+
+const rolesOf = ({ version }: ModelVersion, state: EndpointState | null): string[] =>
+  state === null ? [] : roles.filter((role) => state[role] === version);
+
+function row(version: ModelVersion & { readonly servedAs: readonly string[] }, style: Style): string[] {
+  const { servedAs } = version;
+  return [
+    style.bold(`v${version.version}`),
+    servedAs.map((role) => (role === 'champion' ? style.green(role) : style.yellow(role))).join(', '),
+    localTime(new Date(version.createdAt)),
+    printable(version.by),
+    metricsOf(version),
+    verdictOf(version),
+  ];
+}
+
+const measured = z.object({ metrics: metricTable });
+const judged = z.object({ summary: z.string() });
+
+/** Registered by a pipeline of one's own, a version may hold other things in their places. */
+function metricsOf({ metrics }: ModelVersion): string {
+  const parsed = measured.safeParse(metrics);
+  if (!parsed.success) return '';
+  return Object.entries(parsed.data.metrics)
+    .map(([name, { value }]) => `${printable(name)} ${value === null ? '–' : Number(value.toPrecision(4))}`)
+    .join(', ');
+}
+
+function verdictOf({ verdict }: ModelVersion): string {
+  const parsed = judged.safeParse(verdict);
+  return parsed.success ? printable(parsed.data.summary) : '';
+}
