@@ -16,7 +16,10 @@ export function errorRate(bounds: { max?: number; maxIncrease?: number }): Error
   return { kind: 'errorRate', ...bounds };
 }
 
-/** Bounds a latency percentile (50 to 99.9): `maxMs` alone, `maxIncreasePercent` above the champion's. */
+/**
+ * Bounds a latency percentile (50 to 99.9): `maxMs` alone, `maxIncreasePercent` above the champion's. Gateways tell latencies
+ * apart to less than 5 %, so that a smaller increase cannot be ruled out.
+ */
 export function latency(bounds: { percentile: number; maxMs?: number; maxIncreasePercent?: number }): LatencyRule {
   if (bounds.maxMs === undefined && bounds.maxIncreasePercent === undefined)
     throw new Error('latency needs maxMs, maxIncreasePercent or both: latency({ percentile: 95, maxMs: 800 }).');

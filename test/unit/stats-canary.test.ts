@@ -107,6 +107,12 @@ describe('latency', () => {
     expect(judge(alone, traffic(2000, 0, 2)).verdict).toBe('inconclusive');
   });
 
+  test('that may hardly increase is not passed, since the buckets cannot show it', () => {
+    const of = (maxIncreasePercent: number) => [latency({ percentile: 95, maxIncreasePercent })];
+    expect(judge(of(4), lasting(2000, 100), { champion: lasting(2000, 100) }).verdict).toBe('inconclusive');
+    expect(judge(of(5), lasting(2000, 100), { champion: lasting(2000, 100) }).verdict).toBe('pass');
+  });
+
   test('of two constant ones is never certainly wrong, and is decided a little away from the bound', () => {
     const latencyMs = fc.double({ min: 1, max: 100_000, noNaN: true });
     const ratio = fc.double({ min: 0.5, max: 2, noNaN: true });
