@@ -65,7 +65,7 @@ export const dataSettings = z
       .prefault({}),
     chunk: chunking.prefault({}),
     instruction: instruction.optional(),
-    /** Fields to evaluate by, one by one. */
+    /** Fields that every row carries with it, and that an evaluation measures by, one by one. */
     slices: z.array(z.string()).default([]),
     deduplicate: z
       .strictObject({

@@ -20,7 +20,7 @@ const timezone = z.string().refine((name) => {
   }
 }, 'must be a timezone such as "Europe/Berlin"');
 
-export const modelFile = z.strictObject({
+const sections = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be lower-case letters, digits, - and _, at most 63'),
   owner: z.string().min(1),
   description: z.string().optional(),
@@ -41,6 +41,14 @@ export const modelFile = z.strictObject({
     })
     .optional(),
   tags: z.record(z.string(), z.string()).default({}),
+});
+
+export const modelFile = sections.superRefine(({ data, evaluate }, problems) => {
+  for (const [index, name] of (evaluate.slices ?? []).entries()) {
+    if (data.slices.includes(name)) continue;
+    const message = `'${name}' is not in data.slices, so no row carries it: add it there`;
+    problems.addIssue({ code: 'custom', path: ['evaluate', 'slices', index], message });
+  }
 });
 
 /** What a team writes. */

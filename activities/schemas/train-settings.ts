@@ -22,12 +22,17 @@ const common = {
   maxGradientNorm: z.number().nonnegative().default(1),
   /** How often the validation split is looked at; at the end only where absent. */
   evalEverySteps: count.optional(),
+  /** At most so many rows of the validation split, drawn from all of it: the same ones for every recipe. */
   evalRows: count.default(500),
   checkpointEverySteps: count.optional(),
   checkpointEverySeconds: z.number().min(1).default(300),
   /** `auto`: bfloat16 on a GPU that has it, float32 elsewhere. */
   precision: z.enum(['auto', 'bf16', 'fp32']).default('auto'),
-  /** `chat`: prompt and completion are put through the base model's chat template. */
+  /**
+   * - `plain`: the prompt as it is, then the answer, which begins with a space where nothing else parts the two; who asks the
+   *   served model sends the prompt alone
+   * - `chat`: both are put through the base model's chat template
+   */
   promptFormat: z.enum(['plain', 'chat']).default('plain'),
   /** Less memory for more time. */
   gradientCheckpointing: z.boolean().default(false),
@@ -78,6 +83,11 @@ export const trainSettings = z
   .refine(
     (train) => train.base !== undefined || train.command !== undefined,
     'needs a base model, or a command of its own',
-  );
+  )
+  .refine((train) => train.wants.gpus <= 1 || train.command !== undefined, {
+    path: ['wants', 'gpus'],
+    message:
+      "Pawl's own trainer uses one GPU: want 1, or train with a command of your own that uses more (torchrun, say)",
+  });
 
 export type TrainSettings = z.output<typeof trainSettings>;

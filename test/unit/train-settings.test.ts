@@ -4,7 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { evaluateSettings } from '../../activities/schemas/evaluate-settings.js';
+import { dataSettings } from '../../activities/schemas/data-settings.js';
 import { full, lora, trainSettings } from '../../activities/schemas/train-settings.js';
+import { model } from '../../pipelines/model.js';
+import { atLeast } from '../../stats/gate.js';
 
 const jobs = join(import.meta.dirname, '../../jobs');
 
@@ -43,6 +46,12 @@ describe('trainSettings', () => {
     expect(trainSettings.safeParse(settings).success).toBe(false);
   });
 
+  test("more GPUs than Pawl's own trainer uses are refused, and left to a command of the team", () => {
+    const wants = { gpus: 2 };
+    expect(() => trainSettings.parse({ base: 'b', wants })).toThrow('uses one GPU');
+    expect(trainSettings.parse({ command: ['torchrun', 'train.py'], wants }).wants.gpus).toBe(2);
+  });
+
   test('a file in a folder of the job is taken', () => {
     expect(trainSettings.safeParse({ command: ['node', 'a/b.mjs'], files: { 'a/b.mjs': '' } }).success).toBe(true);
   });
@@ -76,4 +85,35 @@ describe('evaluateSettings', () => {
   test('an unknown metric is refused', () => {
     expect(evaluateSettings.safeParse({ suites: [{ metrics: ['bleu'] }] }).success).toBe(false);
   });
+});
+
+describe('slices', () => {
+  const file = (data: object, evaluate: object) =>
+    model({
+      name: 'm',
+      owner: 'o',
+      data: { source: 's3://lake/', ...data },
+      train: { base: 'b' },
+      evaluate,
+      gate: [atLeast('exactMatch', 0.5)],
+      serve: { command: ['s'], probe: { path: '/', bodies: ['{}'] } },
+    });
+
+  test('are those of the data, or some of them', () => {
+    expect(file({ slices: ['language'] }, {}).settings.evaluate.slices).toBeUndefined();
+    expect(file({ slices: ['language', 'tier'] }, { slices: ['tier'] }).settings.evaluate.slices).toEqual(['tier']);
+  });
+
+  test('that no row carries are refused', () => {
+    expect(() => file({ slices: ['tier'] }, { slices: ['tier', 'language'] })).toThrow(
+      "evaluate.slices[1]: 'language' is not in data.slices, so no row carries it: add it there",
+    );
+  });
+});
+
+test('an instruction for messages is refused: they have a form of their own', () => {
+  const instruction = { prompt: '{q}', completion: '{a}' };
+  const source = 's3://lake/';
+  expect(() => dataSettings.parse({ source, fields: { messages: 'chat' }, instruction })).toThrow('fields.messages');
+  expect(dataSettings.safeParse({ source, fields: { prompt: 'q', completion: 'a' }, instruction }).success).toBe(true);
 });
