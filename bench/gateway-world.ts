@@ -136,6 +136,7 @@ const recordOf = (version: number, url: string): Parameters<ServingRecords['writ
   job: null,
   url,
   predecessor: null,
+  earlierKeys: [],
   relaunches: 0,
   retireBy: null,
   changedAt: new Date().toISOString(),

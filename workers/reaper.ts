@@ -53,7 +53,7 @@ export class Reaper {
   /** Looks once. Never throws: what fails is tried again at the next pass. */
   async pass(): Promise<void> {
     const { systems, log } = this.#options;
-    const { objects, environment, compute } = systems;
+    const { objects, environment, compute, serving } = systems;
     const chores: Readonly<Record<string, () => Promise<unknown>>> = {
       jobs: () =>
         reapJobs({
@@ -62,8 +62,8 @@ export class Reaper {
           compute,
           log,
           runStatus: (run) => this.#runStatus(run),
-          // A service that a serving record names is taken down by that record, below.
-          serviceIsWanted: async () => true,
+          // One that a serving record names is taken down by that record, below.
+          serviceIsWanted: (service) => serving.isWanted(service),
         }),
       services: () => this.#retireOrphans(),
       records: () => this.#closeRecords(),

@@ -98,6 +98,7 @@ export const servingKey = (environment: string, model: string, version: number):
   objectKey('serving', name(environment), name(model), `${counter(version, 6)}.json`);
 export const servingPrefix = (environment: string, model: string): string =>
   folder('serving', name(environment), name(model));
+export const servingsPrefix = (environment: string): string => folder('serving', name(environment));
 
 export const modelsPrefix = (): string => folder('models');
 export const versionKey = (model: string, version: number): string =>

@@ -11,6 +11,7 @@ import type { LaunchRequest, ProbeResult, ReplicaState, RetireOptions, Router, S
 import {
   backAt,
   hasEnded,
+  hasGivenUp,
   healthyAt,
   isAbandoned,
   isSameJob,
@@ -146,6 +147,12 @@ export class GatewayServing implements Serving {
   async launched(model: string): Promise<readonly number[]> {
     const records = await this.#records.list(model);
     return records.filter(({ phase }) => phase !== 'retired').map(({ version }) => version);
+  }
+
+  async isWanted(service: JobRef): Promise<boolean> {
+    for await (const record of this.#records.all())
+      if (hasGivenUp(record, service, this.#now().getTime())) return false;
+    return true;
   }
 
   /** As `launched`, for one version: however many there have been, one record is read. */

@@ -167,4 +167,8 @@ export class MemoryServing implements Serving {
   async launched(model: string): Promise<readonly number[]> {
     return [...this.#running.values()].filter((request) => request.model === model).map(({ version }) => version);
   }
+
+  async isWanted(): Promise<boolean> {
+    return true;
+  }
 }

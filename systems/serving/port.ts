@@ -1,6 +1,6 @@
 // What a rollout needs of the serving layer: versions come up, routers follow the endpoint object, versions go away.
 
-import type { Places } from '../compute/port.js';
+import type { JobRef, Places } from '../compute/port.js';
 import type { ArtifactRef } from '../registry/port.js';
 
 export interface LaunchRequest {
@@ -75,5 +75,7 @@ export interface Serving {
   retire(model: string, version: number, options: RetireOptions): Promise<boolean>;
   /** Versions of a model that are launched. */
   launched(model: string): Promise<readonly number[]>;
+  /** `false` only for a service that was launched here and given up for good: one that is not known is somebody else's. */
+  isWanted(service: JobRef): Promise<boolean>;
   routers(): Promise<readonly Router[]>;
 }

@@ -5,6 +5,8 @@ import type { JobRef, JobState } from '../compute/port.js';
 import type { LaunchRequest } from './port.js';
 import type { ServingRecord } from './record.js';
 
+const gatewaysHaveReadMs = 5 * 60_000;
+
 /** Certainly: a host that is away may still run it. */
 export const hasEnded = (job: JobState | undefined): boolean =>
   job === undefined || job.phase === 'exited' || (job.phase === 'lost' && job.gone === true);
@@ -27,6 +29,7 @@ export function requested(
     model,
     version,
     key,
+    earlierKeys: earlierKeys(current, key),
     epoch: (current?.epoch ?? 0) + 1,
     phase: 'launching' as const,
     launch: {
@@ -54,6 +57,9 @@ export function requested(
     );
   return next;
 }
+
+const earlierKeys = (current: ServingRecord | undefined, key: string): string[] =>
+  current === undefined ? [] : [...new Set([...current.earlierKeys, current.key])].filter((each) => each !== key);
 
 /** A server that has ended is forgotten; one that is merely away keeps its address until its successor answers. */
 export function launchedAnew(record: ServingRecord, how: { relaunches: number; isLost: boolean }): ServingRecord {
@@ -111,3 +117,15 @@ export const retired = (record: ServingRecord): ServingRecord => ({
 /** Whoever began to retire it has had time enough, and is gone. */
 export const isAbandoned = ({ phase, retireBy }: ServingRecord, nowMs: number): boolean =>
   phase === 'retiring' && (retireBy === null || Date.parse(retireBy) <= nowMs);
+
+/**
+ * Whether a job was launched for this record and can never be named by it again. A record that changed a moment ago gives
+ * nothing up yet: gateways may still ask at the address that stood there before.
+ */
+export function hasGivenUp(record: ServingRecord, job: JobRef, nowMs: number): boolean {
+  if (record.key !== job.key && !record.earlierKeys.includes(job.key)) return false;
+  if (nowMs - Date.parse(record.changedAt) < gatewaysHaveReadMs) return false;
+  if (isSameJob(record.job, job) || isSameJob(record.predecessor, job)) return false;
+  const isOnItsWay = isWanted(record) && record.job === null && record.key === job.key && record.epoch === job.epoch;
+  return !isOnItsWay;
+}

@@ -34,6 +34,8 @@ export const servingRecord = z.object({
   version: z.number().int().positive(),
   /** The key of the job: decided by whoever launched it first. */
   key: z.string().min(1),
+  /** Those of earlier launches, so that a job of theirs which comes to light is known for what it is. */
+  earlierKeys: z.array(z.string()).default([]),
   /** Moves on with every launch anew. */
   epoch: z.number().int().positive(),
   /**

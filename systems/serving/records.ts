@@ -1,7 +1,8 @@
 // Reads and moves serving records in the object store.
 
+import { SystemError } from '../../dag/failures.js';
 import { readJson, writeJson } from '../object-store/json-object.js';
-import { servingKey, servingPrefix } from '../object-store/keys.js';
+import { servingKey, servingPrefix, servingsPrefix } from '../object-store/keys.js';
 import type { ObjectStore } from '../object-store/port.js';
 import { servingRecord, type ServingRecord } from './record.js';
 
@@ -13,6 +14,9 @@ export interface RecordReading {
 export class ServingRecords {
   readonly #objects: ObjectStore;
   readonly #environment: string;
+
+  /** What listings found, by key: a record whose ETag is listed again needs no reading. */
+  readonly #seen = new Map<string, RecordReading>();
 
   constructor(options: { readonly objects: ObjectStore; readonly environment: string }) {
     this.#objects = options.objects;
@@ -34,11 +38,37 @@ export class ServingRecords {
   /** Every record of a model, retired ones too. */
   async list(model: string): Promise<readonly ServingRecord[]> {
     const records: ServingRecord[] = [];
-    for await (const { key } of this.#objects.list(servingPrefix(this.#environment, model))) {
-      const reading = await this.#readKey(key);
-      if (reading !== undefined) records.push(reading.record);
+    for await (const listed of this.#objects.list(servingPrefix(this.#environment, model))) {
+      const record = await this.#readListed(listed);
+      if (record !== undefined) records.push(record);
     }
     return records;
+  }
+
+  /** Every record of the environment that can be understood, retired ones too. */
+  async *all(): AsyncGenerator<ServingRecord> {
+    for await (const listed of this.#objects.list(servingsPrefix(this.#environment))) {
+      try {
+        const record = await this.#readListed(listed);
+        if (record !== undefined) yield record;
+      } catch (error) {
+        if (!(error instanceof SystemError && error.type === 'Corrupt')) throw error;
+      }
+    }
+  }
+
+  async #readListed({
+    key,
+    etag,
+  }: {
+    readonly key: string;
+    readonly etag: string;
+  }): Promise<ServingRecord | undefined> {
+    const seen = this.#seen.get(key);
+    if (seen?.etag === etag) return seen.record;
+    const reading = await this.#readKey(key);
+    if (reading !== undefined) this.#seen.set(key, reading);
+    return reading?.record;
   }
 
   async #readKey(key: string): Promise<RecordReading | undefined> {

@@ -1,20 +1,23 @@
 // The reaper over hosts and stores within this process: trouble with one object, host or model keeps nothing else waiting.
 
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { hostKeyOf, type JobClaim } from '../../activities/remote-job/claim.js';
 import { SystemError } from '../../dag/failures.js';
 import { computeSystems } from '../../systems/compute/computes.js';
 import { MemoryCompute } from '../../systems/compute/memory.js';
 import type { Compute, JobListing } from '../../systems/compute/port.js';
 import type { EndpointReading } from '../../systems/endpoint/port.js';
-import { jobClaimKey } from '../../systems/object-store/keys.js';
+import { jobClaimKey, servingKey } from '../../systems/object-store/keys.js';
 import { MemoryObjectStore } from '../../systems/object-store/memory.js';
+import { GatewayServing } from '../../systems/serving/gateway.js';
 import { MemoryServing } from '../../systems/serving/memory.js';
 import type { LaunchRequest, Serving } from '../../systems/serving/port.js';
+import { ServingRecords } from '../../systems/serving/records.js';
 import type { Systems } from '../../systems/systems.js';
 import { Reaper } from '../../workers/reaper.js';
 import { endpointOf } from '../fixtures/endpoint-states.js';
+import { recordOf } from '../fixtures/one-upstream.js';
 
 const environment = 'dev';
 const wants = { gpus: 0, memoryBytes: 0 };
@@ -189,5 +192,79 @@ describe('looks again before it takes a service down', () => {
     await reaper({ serving: asked }).pass();
     expect(await serving.launched('bot')).toEqual([1, 2]);
     expect(told).not.toContain('took down a service that no endpoint names');
+  });
+});
+
+describe('ends services that were given up', () => {
+  const minuteMs = 60_000;
+  let two: MemoryCompute;
+  let gatewayServing: GatewayServing;
+  const running = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { host, key, epoch } of two.list()) found.push(`${host} ${key} epoch ${epoch}`);
+    return found.sort();
+  };
+  const pass = (): Promise<void> => reaper({ computes: [two], serving: gatewayServing }).pass();
+  const later = (byMs: number): void => void vi.setSystemTime(Date.now() + byMs);
+  const service = { epoch: 1, kind: 'service' as const, command: [program], environment: {}, files: {}, wants };
+  const lost = (): Promise<unknown> => gatewayServing.ensureRunning('bot', 1, minuteMs);
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
+    two = new MemoryCompute({ name: 'hosts', hosts: { one: wants, two: wants }, programs: runs });
+    gatewayServing = new GatewayServing({ environment, objects, compute: computeSystems([two]), routerUrls: [] });
+    two.setAway('two', true);
+    await gatewayServing.launch(launch('bot', 1));
+    two.setAway('two', false);
+    two.setAway('one', true);
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  test('because their host was away, once it is back, whatever else cannot be read', async () => {
+    await objects.put(servingKey(environment, 'a-broken-one', 1), '{"schema":7}');
+    await lost();
+    two.setAway('one', false);
+    expect(await running()).toEqual(['one serve-bot-1 epoch 1', 'two serve-bot-1 epoch 2']);
+    later(11 * minuteMs);
+    await pass();
+    expect(await running()).toEqual(['two serve-bot-1 epoch 2']);
+  });
+
+  test('by a launch that took over from one with another key', async () => {
+    const records = new ServingRecords({ objects, environment });
+    const reading = await records.read('bot', 1);
+    if (reading === undefined) throw new Error('no record');
+    const retireBy = new Date().toISOString();
+    await records.write({ ...reading.record, phase: 'retiring', retireBy }, reading);
+    await gatewayServing.launch({ ...launch('bot', 1), key: 'another-rollout' });
+    two.setAway('one', false);
+    later(11 * minuteMs);
+    await pass();
+    expect(await running()).toEqual(['two another-rollout epoch 2']);
+  });
+
+  test('because nobody ever wrote down that they were submitted', async () => {
+    two.setAway('one', false);
+    await two.submit({ ...service, key: 'serve-bot-1' }, { host: 'two' });
+    later(11 * minuteMs);
+    await pass();
+    expect(await running()).toEqual(['one serve-bot-1 epoch 1']);
+  });
+
+  test('but none that may still get requests, is on its way, or is not known here', async () => {
+    await two.submit({ ...service, key: 'of-another-environment' });
+    await two.submit({ ...service, key: 'on-its-way' });
+    const records = new ServingRecords({ objects, environment });
+    await records.write({ ...recordOf(2, null), environment, key: 'on-its-way', phase: 'launching' }, null);
+    later(11 * minuteMs);
+    await lost();
+    two.setAway('one', false);
+    await pass();
+    expect(await running()).toEqual([
+      'one serve-bot-1 epoch 1',
+      'two of-another-environment epoch 1',
+      'two on-its-way epoch 1',
+      'two serve-bot-1 epoch 2',
+    ]);
   });
 });
