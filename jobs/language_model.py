@@ -176,7 +176,7 @@ class Row:
 def read_examples(
     path: Path, tokenizer: Any, prompt_format: str, *, most: int | None = None, seed: int = 0
 ) -> Iterator[Row]:
-    """Reads `prompt` and `completion`, `messages` or `text`; raises BadInput with file and line for any other row.
+    """Reads `prompt` and `completion`, `messages` or `text_content`; raises BadInput with file and line for any other row.
 
     With `most` only so many of them, drawn from the whole file: the same for the same seed, whatever the model.
     """
@@ -191,10 +191,10 @@ def read_examples(
                 yield _chat(line, fields, messages, tokenizer, where)
             else:
                 yield Row(line, "completion", (Turn(prompt, _set_off(prompt, completion)),), completion, fields)
-        elif "text" in fields:
-            yield Row(line, "text", (Turn("", _text(fields, "text", where)),), "", fields)
+        elif "text_content" in fields:
+            yield Row(line, "text", (Turn("", _text(fields, "text_content", where)),), "", fields)
         else:
-            raise BadInput(f"{where} has none of prompt and completion, messages, or text")
+            raise BadInput(f"{where} has none of prompt and completion, messages, or text_content")
 
 
 def _set_off(prompt: str, completion: str) -> str:

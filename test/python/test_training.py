@@ -264,7 +264,8 @@ class FineTune(Case):
             "[1]": "is not a JSON object",
             '{"prompt": "a"}': "completion must be text that is not empty",
             '{"prompt": 7, "completion": "b"}': "prompt must be text",
-            '{"question": "a"}': "none of prompt and completion, messages, or text",
+            '{"question": "a"}': "none of prompt and completion, messages, or text_content",
+            '{"text_content": ""}': "text_content must be text that is not empty",
             '{"messages": [{"role": "user"}]}': "a role and a content",
             '{"messages": [{"role": "user", "content": "a"}]}': "no message of the assistant",
         }
@@ -330,7 +331,7 @@ class Rows(Case):
 
     def test_a_sample_is_drawn_from_the_whole_file_and_is_the_same_for_every_model(self):
         path = self.root / "many.jsonl"
-        path.write_text("".join(json.dumps({"text": f"moo {number}"}) + "\n\n" for number in range(1000)))
+        path.write_text("".join(json.dumps({"text_content": f"moo {number}"}) + "\n\n" for number in range(1000)))
         other = self.root / "other"
         make_base_model(other, [self.dataset / "test.jsonl"], **{**TINY, "vocabulary": 300})
 
@@ -352,8 +353,15 @@ class Rows(Case):
         self.assertTrue(any(f"moo {number}<" in read for number in range(900, 1000)))
         self.assertEqual(len(list(read_examples(path, load_tokenizer(self.base), "plain", most=5000))), 1000)
 
+    def test_a_row_of_a_data_set_is_read_as_what_it_was_made_into(self):
+        about = {"id": "1", "chunk_id": "1", "source_document_id": "d", "source": "d", "slices": {}, "processed_at": "…"}
+        whole, *_ = self.encoded({**about, "text_content": "mew purr"})
+        self.assertEqual(whole, "mew purr<|end|>")
+        whole, taught, *_ = self.encoded({**about, "text_content": "mew purr", "prompt": "mew ", "completion": "purr"})
+        self.assertEqual((whole, taught), ("mew purr<|end|>", "purr<|end|>"))
+
     def test_plain_text_is_learnt_whole(self):
-        whole, taught, _, row = self.encoded({"text": "mew purr"})
+        whole, taught, _, row = self.encoded({"text_content": "mew purr"})
         self.assertEqual((whole, taught, row.kind), ("mew purr<|end|>", "mew purr<|end|>", "text"))
 
     def test_what_is_too_long_loses_the_start_of_its_prompt_and_text_is_cut(self):
@@ -363,7 +371,7 @@ class Rows(Case):
         store = load_split(path, tokenizer, max_tokens=8, prompt_format="plain")
         self.assertEqual((len(store), store.length(0), store.shortened), (1, 8, 1))
         self.assertTrue(tokenizer.decode(store.ids.tolist()).endswith(" cow<|end|>"))
-        write_rows(path, [{"text": "moo " * 50}])
+        write_rows(path, [{"text_content": "moo " * 50}])
         store = load_split(path, tokenizer, max_tokens=8, prompt_format="plain")
         self.assertEqual(tokenizer.decode(store.ids.tolist()), "moo " * 50 + "<|end|>")
 
@@ -504,7 +512,7 @@ class Evaluate(Case):
 
     def test_plain_text_has_a_perplexity_and_no_answers(self):
         dataset = Path(tempfile.mkdtemp(dir=self.root))
-        write_rows(dataset / "test.jsonl", [{"text": "mew purr " * 60}, {"text": "moo"}])
+        write_rows(dataset / "test.jsonl", [{"text_content": "mew purr " * 60}, {"text_content": "moo"}])
         result, _ = self.evaluated({}, artifact=self.good, dataset=dataset)
         self.assertEqual(result["metrics"]["exactMatch"], {"value": None, "samples": 0})
         self.assertEqual(result["metrics"]["perplexity"]["samples"], 2)
