@@ -13,6 +13,7 @@ import type { DatasetRef } from '../../activities/schemas/dataset.js';
 import { evaluateSettings } from '../../activities/schemas/evaluate-settings.js';
 import { full, lora, trainSettings } from '../../activities/schemas/train-settings.js';
 import { packageFile } from '../../deploy/embedded/package-file.js';
+import { judgeGate, notWorseThan } from '../../stats/gate.js';
 import { jsonLines, makeRows, openStage, type Stage } from './training-stage.js';
 
 let stage: Stage;
@@ -76,10 +77,14 @@ test('a training that is killed mid-way goes on under the next submission, is ev
     bootstrapSamples: 100,
     threads: 1,
   });
-  const asked = { model: 'animals', artifact: trained.artifact, dataset, evaluate: settings };
+  const rival = { version: 1, artifact: trained.artifact };
+  const asked = { model: 'animals', artifact: trained.artifact, champion: rival, dataset, evaluate: settings };
   const evaluation = await evaluate.submit(asked, stage.context('evaluate'));
   const report = evaluate.output.parse(await evaluate.await(asked, evaluation, stage.context('evaluate')));
-  expect(report.champion).toBeNull();
+  expect(report.champion?.metrics['exactMatch']).toMatchObject({ value: 1, samples: 24 });
+  expect(report.metrics['perplexity']?.difference).toEqual({ value: 0, low: 0, high: 0, samples: 24 });
+  const sure = notWorseThan('champion', 'perplexity', { by: 0, confident: true });
+  expect(judgeGate([sure], report).rules[0]?.result).toBe('pass');
   expect(report.metrics['exactMatch']).toMatchObject({ value: 1, samples: 24 });
   expect(report.metrics['perplexity']?.value).toBeLessThan(3);
   expect(report.metrics['latencyP95Ms']?.samples).toBe(4);
