@@ -242,6 +242,7 @@ def main(job: Job) -> None:
         }
     )
 
+
 def _tables(runs: Runs, settings: Settings, *, same_tokens: bool) -> tuple[dict[str, Any], int]:
     """Of each model, its metrics over all examples and for slices; and how many values of slices were left out."""
     tables: dict[str, Any] = {name: {"metrics": {}, "slices": {}} for name in runs}
