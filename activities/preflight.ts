@@ -70,16 +70,33 @@ const checkBase: Check = async ({ train }, { systems }) => {
   return { ok: false, explanation: `there is nothing under ${train.base}: check train.base` };
 };
 
-const checkCredentials: Check = async (settings, { systems }) => {
-  const expiresAt = await systems.objects.credentialsExpireAt();
-  if (expiresAt === undefined) return { ok: true, explanation: 'they do not expire, or are renewed by themselves' };
-  const wantedMs = settings.train.timeLimitMs + settings.evaluate.timeLimitMs;
-  const ok = expiresAt.getTime() - Date.now() >= wantedMs;
-  const explanation = `the object store's credentials expire at ${expiresAt.toISOString()}`;
-  return {
-    ok,
-    explanation: ok ? explanation : `${explanation}, before training and evaluation need be done: renew them first`,
-  };
+const lasts = (expireAt: Date, forMs: number): boolean => expireAt.getTime() - Date.now() >= forMs;
+
+/** Whoever renews the worker's credentials, a job keeps those that it was started with. */
+async function checkHandedOut(
+  section: 'train' | 'evaluate',
+  { compute, timeLimitMs }: ModelSettings['train' | 'evaluate'],
+  { systems }: TaskContext,
+): Promise<readonly string[]> {
+  if (!systems.compute.names.includes(compute)) return [];
+  const expireAt = await systems.compute.get(compute).credentialsExpireAt?.();
+  if (expireAt === undefined || lasts(expireAt, timeLimitMs)) return [];
+  return [
+    `jobs on compute ${compute} are given the worker's credentials as they are, which now end at ${expireAt.toISOString()}, before ${section}.timeLimitMs (${timeLimitMs}): lower it, or set credentials: 'host' for that compute, so that its programs use the host's own`,
+  ];
+}
+
+const checkCredentials: Check = async ({ train, evaluate }, context) => {
+  const expireAt = await context.systems.objects.credentialsExpireAt();
+  const end = `the object store's credentials expire at ${expireAt?.toISOString() ?? ''}`;
+  if (expireAt !== undefined && !lasts(expireAt, train.timeLimitMs + evaluate.timeLimitMs))
+    return { ok: false, explanation: `${end}, before training and evaluation need be done: renew them first` };
+  const tooShort = [
+    ...(await checkHandedOut('train', train, context)),
+    ...(await checkHandedOut('evaluate', evaluate, context)),
+  ];
+  if (tooShort.length > 0) return { ok: false, explanation: tooShort.join('; ') };
+  return { ok: true, explanation: expireAt === undefined ? 'they do not expire, or are renewed by themselves' : end };
 };
 
 const checks: Readonly<Record<string, Check>> = {
@@ -117,7 +134,7 @@ export const preflight = task({
     const findings = checked.map(({ check, ok, explanation }): Finding => ({ check, ok, explanation }));
     const problems = checked.filter(({ ok }) => !ok);
     if (problems.length > 0) {
-      const said = problems.map(({ explanation }) => explanation).join('; ');
+      const said = [...new Set(problems.map(({ explanation }) => explanation))].join('; ');
       throw problems.every(({ passing }) => passing)
         ? new SystemError('NoCapacity', `${settings.name} waits before it is trained: ${said}.`, {
             details: { findings },

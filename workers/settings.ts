@@ -8,6 +8,12 @@ const places = z.strictObject({
   memoryBytes: z.number().int().positive(),
 });
 
+/**
+ * Whose credentials for the object store programs use: the worker's as they are when a job starts, or the host's own (its role,
+ * or its profile), which are renewed there however long a job takes.
+ */
+const credentials = z.enum(['worker', 'host']).default('worker');
+
 const localCompute = z.strictObject({
   kind: z.literal('local'),
   /** A folder for the jobs; below the project's `.pawl` unless set. */
@@ -16,6 +22,7 @@ const localCompute = z.strictObject({
   places: places.optional(),
   /** What `{python}` stands for. */
   python: z.string().optional(),
+  credentials,
 });
 
 const sshHost = z.strictObject({
@@ -34,7 +41,7 @@ const sshHost = z.strictObject({
   listenOn: z.string().optional(),
 });
 
-const sshCompute = z.strictObject({ kind: z.literal('ssh'), hosts: z.array(sshHost).min(1) });
+const sshCompute = z.strictObject({ kind: z.literal('ssh'), hosts: z.array(sshHost).min(1), credentials });
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be lower-case letters, digits, - and _, at most 63');
 

@@ -7,7 +7,7 @@ import { computeSystems } from '../systems/compute/computes.js';
 import { LocalCompute } from '../systems/compute/local.js';
 import type { Compute } from '../systems/compute/port.js';
 import { SshCompute } from '../systems/compute/ssh.js';
-import type { JobEnvironment } from '../systems/compute/supervised-compute.js';
+import type { JobSurroundings } from '../systems/compute/supervised-compute.js';
 import { ObjectStoreEndpoints } from '../systems/endpoint/object-store.js';
 import { GatewayMetrics } from '../systems/metrics/gateway.js';
 import { S3ObjectStore } from '../systems/object-store/s3.js';
@@ -32,8 +32,16 @@ export const nothingAround: Around = (_what, real) => real;
 
 interface ComputeContext {
   readonly root: string;
-  readonly environment: JobEnvironment;
+  readonly objects: S3ObjectStore;
 }
+
+const surroundingsOf = ({ credentials }: ComputeSettings, objects: S3ObjectStore): JobSurroundings =>
+  credentials === 'host'
+    ? { environment: () => objects.programLocation() }
+    : {
+        environment: () => objects.programEnvironment(),
+        credentialsExpireAt: () => objects.programCredentialsExpireAt(),
+      };
 
 const keyOf = (file: string, host: string): string => {
   try {
@@ -47,14 +55,15 @@ const keyOf = (file: string, host: string): string => {
   }
 };
 
-function compose(name: string, settings: ComputeSettings, { root, environment }: ComputeContext): Compute {
+function compose(name: string, settings: ComputeSettings, { root, objects }: ComputeContext): Compute {
+  const surroundings = surroundingsOf(settings, objects);
   switch (settings.kind) {
     case 'local': {
       const python = settings.python ?? process.env['PAWL_PYTHON'];
       return new LocalCompute({
         name,
         root: resolve(root, settings.root ?? `.pawl/jobs/${name}`),
-        environment,
+        ...surroundings,
         ...(python === undefined ? {} : { python }),
         ...(settings.places === undefined ? {} : { places: settings.places }),
       });
@@ -62,7 +71,7 @@ function compose(name: string, settings: ComputeSettings, { root, environment }:
     case 'ssh':
       return new SshCompute({
         name,
-        environment,
+        ...surroundings,
         hosts: settings.hosts.map((host) => ({
           name: host.name,
           root: host.root,
@@ -91,7 +100,7 @@ export function composeSystems(
 ): ComposedSystems {
   const { environment, routers } = settings;
   const objects = around('objects', new S3ObjectStore({ bucket: settings.bucket }));
-  const context: ComputeContext = { root, environment: () => objects.programEnvironment() };
+  const context: ComputeContext = { root, objects };
   const compute = computeSystems(
     Object.entries(settings.compute).map(([name, each]) => around('compute', compose(name, each, context))),
   );

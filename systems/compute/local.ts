@@ -6,12 +6,12 @@ import { text } from 'node:stream/consumers';
 import { SystemError } from '../../dag/failures.js';
 import type { Places } from './port.js';
 import { SupervisedCompute } from './supervised-compute.js';
-import type { JobEnvironment } from './supervised-compute.js';
+import type { JobSurroundings } from './supervised-compute.js';
 import { SupervisedHost } from './supervised-host.js';
 import type { SupervisorTransport, SupervisorVerb } from './supervised-host.js';
 import { supervisorPath } from './supervisor-source.js';
 
-export interface LocalComputeSettings {
+export interface LocalComputeSettings extends JobSurroundings {
   readonly name: string;
   /** An absolute folder for the jobs. */
   readonly root: string;
@@ -19,7 +19,6 @@ export interface LocalComputeSettings {
   readonly places?: Places;
   /** What `{python}` stands for, and what runs the supervisor: `python3` unless set. */
   readonly python?: string;
-  readonly environment?: JobEnvironment;
   /** Only tests set another. */
   readonly bootIdFile?: string;
 }
@@ -81,9 +80,9 @@ class ProcessTransport implements SupervisorTransport {
 /** One host, this machine, under the name `local`. */
 export class LocalCompute extends SupervisedCompute {
   constructor(settings: LocalComputeSettings) {
-    const { name, root, python = 'python3', environment, bootIdFile } = settings;
+    const { name, root, python = 'python3', bootIdFile } = settings;
     const places = settings.places ?? { gpus: 0, memoryBytes: totalmem() };
     const host = { name: 'local', root, places, ...(bootIdFile !== undefined && { bootIdFile }) };
-    super(name, [new SupervisedHost(host, new ProcessTransport(python))], environment);
+    super(name, [new SupervisedHost(host, new ProcessTransport(python))], settings);
   }
 }

@@ -77,6 +77,8 @@ export interface Compute {
   readonly name: string;
   /** Declared and free places, host by host. Throws `PermissionDenied` only where every host refuses us. */
   capacity(): Promise<readonly HostCapacity[]>;
+  /** When the credentials end that a job submitted now would be given; absent or `undefined` where they do not, or are the host's own. */
+  credentialsExpireAt?(): Promise<Date | undefined>;
   /** Names a host that has room now, so that it can be written down before the submission. Throws `NoCapacity`. */
   pick(wants: Places, options?: { avoid?: readonly string[] }): Promise<string>;
   /**

@@ -8,7 +8,7 @@ import { SystemError } from '../../dag/failures.js';
 import { SshConnection } from './ssh-connection.js';
 import type { SshAccess } from './ssh-connection.js';
 import { SupervisedCompute } from './supervised-compute.js';
-import type { JobEnvironment } from './supervised-compute.js';
+import type { JobSurroundings } from './supervised-compute.js';
 import { SupervisedHost } from './supervised-host.js';
 import type { HostSettings, SupervisorTransport, SupervisorVerb } from './supervised-host.js';
 import { supervisorSource } from './supervisor-source.js';
@@ -19,10 +19,9 @@ export interface SshHostSettings extends HostSettings {
   readonly supervisorPython?: string;
 }
 
-export interface SshComputeSettings {
+export interface SshComputeSettings extends JobSurroundings {
   readonly name: string;
   readonly hosts: readonly SshHostSettings[];
-  readonly environment?: JobEnvironment;
 }
 
 const uploadTimeoutMs = 60_000;
@@ -33,7 +32,7 @@ const plainWord = /^[A-Za-z0-9._/+-]+$/;
 export class SshCompute extends SupervisedCompute {
   constructor(settings: SshComputeSettings) {
     const hosts = settings.hosts.map((host) => new SupervisedHost(host, new SshTransport(host)));
-    super(settings.name, hosts, settings.environment);
+    super(settings.name, hosts, settings);
   }
 }
 

@@ -9,19 +9,25 @@ import type { SupervisedHost } from './supervised-host.js';
 /** Given to every job beside its own variables: credentials for the object store, asked for anew at each submission. */
 export type JobEnvironment = () => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>;
 
+export interface JobSurroundings {
+  readonly environment?: JobEnvironment;
+  /** When the credentials among them end; never unless set. */
+  readonly credentialsExpireAt?: () => Promise<Date | undefined>;
+}
+
 const defaultGraceMs = 10_000;
 
 export class SupervisedCompute implements Compute {
   readonly name: string;
   readonly #hosts: ReadonlyMap<string, SupervisedHost>;
-  readonly #environment: JobEnvironment;
+  readonly #surroundings: JobSurroundings;
 
-  constructor(name: string, hosts: readonly SupervisedHost[], environment: JobEnvironment = () => ({})) {
+  constructor(name: string, hosts: readonly SupervisedHost[], surroundings: JobSurroundings = {}) {
     if (hosts.length === 0)
       throw new SystemError('InvalidInput', `The compute ${name} has no hosts: name at least one.`);
     this.name = name;
     this.#hosts = new Map(hosts.map((host) => [host.name, host]));
-    this.#environment = environment;
+    this.#surroundings = surroundings;
     if (this.#hosts.size !== hosts.length)
       throw new SystemError('InvalidInput', `The compute ${name} has two hosts of one name: name each its own way.`);
   }
@@ -46,6 +52,10 @@ export class SupervisedCompute implements Compute {
     return capacity;
   }
 
+  async credentialsExpireAt(): Promise<Date | undefined> {
+    return await this.#surroundings.credentialsExpireAt?.();
+  }
+
   async pick(wants: Places, { avoid = [] }: { avoid?: readonly string[] } = {}): Promise<string> {
     const capacity = await this.capacity();
     const [first] = hostsWithRoom(capacity, { wants, avoid });
@@ -56,7 +66,7 @@ export class SupervisedCompute implements Compute {
   async submit(job: JobSubmission, options: { host?: string; avoid?: readonly string[] } = {}): Promise<JobRef> {
     const { key, epoch } = job;
     for (const path of Object.keys(job.files)) checkFilePath(path);
-    const full = { ...job, environment: { ...(await this.#environment()), ...job.environment } };
+    const full = { ...job, environment: { ...(await this.#surroundings.environment?.()), ...job.environment } };
     const ref = (host: string): JobRef => ({ compute: this.name, host, key, epoch });
     const wish = { wants: job.wants, avoid: options.avoid ?? [] };
     const named = options.host ?? this.#single(wish.avoid);

@@ -21,6 +21,15 @@ import type { Digest } from './verified-body.js';
 
 const sha256Key = 'pawl-sha256';
 
+interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: Date;
+  /** Where the SDK found them. */
+  readonly $source?: Readonly<Record<string, unknown>>;
+}
+
 /** What the server or Pawl knows of the whole object; composite checksums (`…-3`) say nothing about the bytes in a row. */
 function digestOf(output: GetObjectCommandOutput): Digest | undefined {
   const sha256 = output.Metadata?.[sha256Key];
@@ -67,32 +76,43 @@ export class S3ObjectStore implements ObjectStore {
     this.#connection.close();
   }
 
-  /** The variables by which a program on another host reaches the same store, credentials as they are now. */
-  async programEnvironment(): Promise<Readonly<Record<string, string>>> {
+  /** The variables by which a program on another host reaches the same store, with credentials of its own. */
+  async programLocation(): Promise<Readonly<Record<string, string>>> {
     const { config } = await this.#connection.client();
-    const [{ accessKeyId, secretAccessKey, sessionToken }, region] = await Promise.all([
-      config.credentials(),
-      config.region(),
-    ]);
+    const region = await config.region();
     return {
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      ...(sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken }),
       AWS_REGION: region,
       AWS_DEFAULT_REGION: region,
       ...(this.#connection.endpoint === aws ? {} : { AWS_ENDPOINT_URL_S3: this.#connection.endpoint }),
     };
   }
 
-  async credentialsExpireAt(): Promise<Date | undefined> {
-    const { config } = await this.#connection.client();
-    const { expiration, $source } = (await config.credentials()) as {
-      expiration?: Date;
-      $source?: Readonly<Record<string, unknown>>;
+  /** The same with this process's credentials, as they are now: the program cannot renew them. */
+  async programEnvironment(): Promise<Readonly<Record<string, string>>> {
+    const { accessKeyId, secretAccessKey, sessionToken } = await this.#credentials();
+    return {
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      ...(sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken }),
+      ...(await this.programLocation()),
     };
+  }
+
+  /** When the credentials of `programEnvironment` end; `undefined` where they do not. */
+  async programCredentialsExpireAt(): Promise<Date | undefined> {
+    return (await this.#credentials()).expiration;
+  }
+
+  async credentialsExpireAt(): Promise<Date | undefined> {
+    const { expiration, $source } = await this.#credentials();
     // Those from the environment or from code are what they are; every other source gives new ones in time.
     const renewed = $source?.['CREDENTIALS_ENV_VARS'] === undefined && $source?.['CREDENTIALS_CODE'] === undefined;
     return renewed ? undefined : expiration;
+  }
+
+  async #credentials(): Promise<Credentials> {
+    const { config } = await this.#connection.client();
+    return await config.credentials();
   }
 
   /** Idempotent. Throws `PermissionDenied` where the bucket is someone else's. */

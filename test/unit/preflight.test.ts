@@ -126,6 +126,28 @@ describe('preflight', () => {
     });
   });
 
+  describe('of credentials that a job is given as they are', () => {
+    const givenFor = (hours: number) =>
+      Object.assign(gpu, { credentialsExpireAt: async () => new Date(Date.now() + hours * 3_600_000) });
+
+    test('refuses those that end before a job has to be done, and says what to do', async () => {
+      givenFor(7);
+      await expect(check()).rejects.toMatchObject({
+        type: 'InvalidInput',
+        message: /compute gpu .* before train\.timeLimitMs \(86400000\): lower it, or set credentials: 'host'/,
+      });
+      givenFor(5);
+      await expect(check()).rejects.toMatchObject({ message: /before train\..*before evaluate\./ });
+    });
+
+    test('takes those that last for each job', async () => {
+      givenFor(25);
+      await expect(check()).resolves.toBeDefined();
+      givenFor(7);
+      await expect(check({ train: { ...file.train, timeLimitMs: 3_600_000 } })).resolves.toBeDefined();
+    });
+  });
+
   test('refuses at once what can never be, every problem in one message', async () => {
     await fill(serving);
     const train = { ...file.train, wants: { gpus: 9 } };
