@@ -3,7 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoints } from '../endpoint/port.js';
-import type { GatewayServing, Upkeep } from './gateway.js';
+import type { GatewayServing } from './gateway.js';
+import type { Upkeep } from './upkeep.js';
 
 export interface KeeperOptions {
   readonly endpoints: Pick<Endpoints, 'models' | 'read'>;

@@ -11,14 +11,18 @@ export interface RecordReading {
   readonly etag: string;
 }
 
+const writesAtMost = 8;
+
 export class ServingRecords {
   readonly #objects: ObjectStore;
   readonly #environment: string;
+  readonly #now: () => Date;
 
   /** What listings found, by key: a record whose ETag is listed again needs no reading. */
   readonly #seen = new Map<string, RecordReading>();
 
-  constructor(options: { readonly objects: ObjectStore; readonly environment: string }) {
+  constructor(options: { readonly objects: ObjectStore; readonly environment: string; readonly now?: () => Date }) {
+    this.#now = options.now ?? (() => new Date());
     this.#objects = options.objects;
     this.#environment = options.environment;
   }
@@ -33,6 +37,39 @@ export class ServingRecords {
     const key = servingKey(this.#environment, next.model, next.version);
     const { etag } = await writeJson(this.#objects, key, { value: next, over: over?.etag ?? null });
     return { record: next, etag };
+  }
+
+  /** As `write`, with the time of the change. */
+  async move(next: ServingRecord, over: RecordReading | null): Promise<RecordReading> {
+    return this.write({ ...next, changedAt: this.#now().toISOString() }, over);
+  }
+
+  async change(
+    model: string,
+    version: number,
+    next: (current: ServingRecord | undefined) => ServingRecord,
+  ): Promise<RecordReading>;
+  async change(
+    model: string,
+    version: number,
+    next: (current: ServingRecord | undefined) => ServingRecord | undefined,
+  ): Promise<RecordReading | undefined>;
+  /** Reads, decides and writes until nobody was in between. Where `next` answers what is there, nothing is written. */
+  async change(
+    model: string,
+    version: number,
+    next: (current: ServingRecord | undefined) => ServingRecord | undefined,
+  ): Promise<RecordReading | undefined> {
+    for (let attempt = 1; ; attempt += 1) {
+      const reading = await this.read(model, version);
+      const wanted = next(reading?.record);
+      if (wanted === undefined || wanted === reading?.record) return reading?.record === wanted ? reading : undefined;
+      try {
+        return await this.move(wanted, reading ?? null);
+      } catch (error) {
+        if (!(error instanceof SystemError && error.type === 'Conflict') || attempt === writesAtMost) throw error;
+      }
+    }
   }
 
   /** Every record of a model, retired ones too. */
