@@ -9,6 +9,7 @@ import { endpointsCommand } from './commands/endpoints.js';
 import { gatewayCommand } from './commands/gateway.js';
 import { historyCommand } from './commands/history.js';
 import { initCommand } from './commands/init.js';
+import { logsCommand } from './commands/logs.js';
 import { operatorCommands } from './commands/operator.js';
 import { planCommand } from './commands/plan.js';
 import { reconcileCommand } from './commands/reconcile.js';
@@ -25,7 +26,7 @@ import { exitCodes } from './exit-codes.js';
 
 const groups = [
   ['Start here:', [initCommand, devCommand]],
-  ['Runs:', [planCommand, runCommand, runsCommand, watchCommand, cancelCommand, schedulesCommand]],
+  ['Runs:', [planCommand, runCommand, runsCommand, watchCommand, logsCommand, cancelCommand, schedulesCommand]],
   [
     'Production:',
     [

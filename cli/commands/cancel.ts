@@ -33,7 +33,11 @@ export function cancelCommand(program: Command): void {
       const { documentOfEnd, readDocument } = await import('../run-document.js');
       if (options.wait !== true) {
         const document = await output.during(`looking at ${workflowId}`, () => readDocument(session, workflowId));
-        output.answer(document, [`${workflowId} is asked to end; "pawl watch ${workflowId}" shows how.`]);
+        output.answer(document, [
+          document.outcome === 'running'
+            ? `${workflowId} is asked to end; "pawl watch ${workflowId}" shows how.`
+            : `${workflowId} has ended: ${colourOutcome(document, output.style)}`,
+        ]);
         return;
       }
       const document = await output.during(`waiting for ${workflowId} to end`, () =>
