@@ -5,59 +5,12 @@ import type { TaskContext } from '../dag/context.js';
 import { SystemError } from '../dag/failures.js';
 import { task } from '../dag/task.js';
 import { parseS3Uri } from '../systems/object-store/keys.js';
-import type { Places } from '../systems/compute/port.js';
+import { checkJobPlace, checkServingPlace, type Checked } from './check-places.js';
 import { modelFile, type ModelSettings } from './schemas/model-settings.js';
 
 const finding = z.object({ check: z.string(), ok: z.boolean(), explanation: z.string() });
 type Finding = z.infer<typeof finding>;
-/** `passing`: waiting may mend it. */
-type Checked = Omit<Finding, 'check'> & { readonly passing?: true };
-type Place = Pick<ModelSettings['train'], 'compute' | 'wants'>;
 type Check = (settings: ModelSettings, context: TaskContext) => Promise<Checked>;
-
-const shown = ({ gpus, memoryBytes }: Places): string => `${gpus} GPUs and ${Math.ceil(memoryBytes / 2 ** 20)} MiB`;
-
-const fits = (wants: Places, places: Places): boolean =>
-  places.gpus >= wants.gpus && places.memoryBytes >= wants.memoryBytes;
-
-/** Whether a host could ever take it, whether one could now, and why some cannot be asked. */
-async function roomOn(
-  name: string,
-  wants: Places,
-  { systems, log }: TaskContext,
-): Promise<{ ever: boolean; now: boolean; unreachable: string }> {
-  const hosts = await systems.compute.get(name).capacity();
-  const reasons = hosts.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
-  if (reasons.length > 0) log.warn({ compute: name, reasons }, 'hosts are left out: they cannot be reached');
-  return {
-    ever: hosts.some((host) => fits(wants, host.declared)),
-    now: hosts.some((host) => host.reachable && fits(wants, host.free)),
-    unreachable: reasons.map((reason) => ` (${reason.replace(/\.$/, '')})`).join(''),
-  };
-}
-
-const never = (compute: string, wants: Places, what: string): Checked => ({
-  ok: false,
-  explanation: `no host of compute ${compute} declares the ${shown(wants)} that ${what} wants`,
-});
-
-/** A job waits for a free place by itself; only what can never be is a reason to stop. */
-async function checkPlace(what: string, { compute, wants }: Place, context: TaskContext): Promise<Checked> {
-  const room = await roomOn(compute, wants, context);
-  if (!room.ever) return never(compute, wants, what);
-  const explanation = room.now ? `compute ${compute} has room` : `compute ${compute} is busy: ${what} will wait`;
-  return { ok: true, explanation: `${explanation}${room.unreachable}` };
-}
-
-/** Waited for here: a challenger without a place would cost a whole training first. */
-const checkServing: Check = async ({ serve: { compute, gpus, memoryBytes } }, context) => {
-  const wants = { gpus, memoryBytes };
-  const room = await roomOn(compute, wants, context);
-  if (!room.ever) return never(compute, wants, 'serving');
-  if (room.now) return { ok: true, explanation: `compute ${compute} has room beside the champion${room.unreachable}` };
-  const explanation = `no host of compute ${compute} has ${shown(wants)} free beside what it serves: free some, or declare more places`;
-  return { ok: false, passing: true, explanation: `${explanation}${room.unreachable}` };
-};
 
 const checkBase: Check = async ({ train }, { systems }) => {
   if (train.base === undefined) return { ok: true, explanation: 'a command of its own needs none' };
@@ -100,9 +53,9 @@ const checkCredentials: Check = async ({ train, evaluate }, context) => {
 };
 
 const checks: Readonly<Record<string, Check>> = {
-  'a place to train': ({ train }, context) => checkPlace('training', train, context),
-  'a place to evaluate': ({ evaluate }, context) => checkPlace('evaluation', evaluate, context),
-  'room to serve a challenger': checkServing,
+  'a place to train': ({ train }, context) => checkJobPlace('training', train, context),
+  'a place to evaluate': ({ evaluate }, context) => checkJobPlace('evaluation', evaluate, context),
+  'room to serve a challenger': ({ serve }, context) => checkServingPlace(serve, context),
   'the base model': checkBase,
   'credentials that last': checkCredentials,
 };
