@@ -12,6 +12,7 @@ export {
   type TriggerEvent,
 } from '../client/client.js';
 export { connectClient, temporalSettings, type ConnectedClient, type TemporalSettings } from '../client/connect.js';
+export { connectPawl, type ConnectPawlOptions, type ConnectedPawl } from './connect-pawl.js';
 export type { RunFilter, RunSummary } from '../client/list-runs.js';
 export { Rollout, type OperatorMessage, type OperatorWord, type RolloutView } from '../client/rollout.js';
 export type { ScheduleScope, WantedSchedule } from '../client/schedule-definition.js';

@@ -1,7 +1,7 @@
 // Runs the pipeline on real servers with what the package gives: a worker, a client, the systems of the environment.
 
 import { NativeConnection } from '@temporalio/worker';
-import { connectClient, externalStorage, PawlClient } from 'pawl/client';
+import { connectPawl } from 'pawl/client';
 import { composeSystems, createWorker, resolveSettings } from 'pawl/worker';
 import { lengthOf, textPipeline, thousandSteps } from './text-pipeline.js';
 
@@ -10,8 +10,11 @@ await systems.objects.createBucketIfMissing();
 const connection = await NativeConnection.connect({ address: process.env['TEMPORAL_ADDRESS'] ?? '' });
 const worker = await createWorker({ connection, systems, dags: [textPipeline, thousandSteps] });
 const working = worker.run();
-const { client, close } = await connectClient(undefined, externalStorage(systems.objects));
-const pawl = new PawlClient({ client, environment: systems.environment, known: [textPipeline, thousandSteps] });
+const { pawl, close } = await connectPawl({
+  environment: systems.environment,
+  bucket: systems.objects.bucketName,
+  known: [textPipeline, thousandSteps],
+});
 
 const { output } = await pawl.result(await pawl.start(textPipeline, { sizeBytes: 5_000_000 }));
 const { output: joined, steps } = await pawl.result(await pawl.start(thousandSteps, {}));
