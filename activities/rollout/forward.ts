@@ -62,8 +62,12 @@ export async function retireVersion(
     generation: Math.max(request.afterGeneration, state?.generation ?? 0),
   });
   pulse.signal.throwIfAborted();
-  await systems.serving.retire(model, version, { drainMs });
-  return { retired: true, ...(movedTo !== undefined && { movedTo }) };
+  const isWanted = async (): Promise<boolean> => {
+    const now = (await systems.endpoints.read(model))?.state;
+    return now?.champion === version || now?.challenger === version;
+  };
+  const retired = await systems.serving.retire(model, version, { drainMs, isWanted });
+  return { retired, ...(movedTo !== undefined && { movedTo }) };
 }
 
 /** What the champion did before the challenger got anything; null where nobody can say. */
