@@ -13,7 +13,7 @@ export interface ConnectPawlOptions extends Omit<PawlClientOptions, 'client'> {
 
 export interface ConnectedPawl {
   readonly pawl: PawlClient;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Connects a client that reads outputs of any size. Throws `InvalidInput`, and `Unavailable` where no Temporal answers. */
@@ -22,11 +22,11 @@ export async function connectPawl({ bucket, temporal, ...options }: ConnectPawlO
   const { S3ObjectStore } = await import('../systems/object-store/s3.js');
   const objects = new S3ObjectStore({ bucket });
   try {
-    const { client, close } = await connectClient(temporalSettings(temporal), externalStorage(objects));
+    const connected = await connectClient(temporalSettings(temporal), externalStorage(objects));
     return {
-      pawl: new PawlClient({ ...options, client }),
+      pawl: new PawlClient({ ...options, client: connected.client }),
       close: async () => {
-        await close();
+        await connected.close();
         objects.close();
       },
     };
