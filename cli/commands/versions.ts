@@ -1,8 +1,6 @@
 // `pawl versions MODEL`: what the registry holds of a model, and which of it is served.
 
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { metricTable } from '../../activities/schemas/evaluation.js';
 import { SystemError } from '../../dag/failures.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import type { ModelVersion } from '../../systems/registry/port.js';
@@ -34,7 +32,10 @@ export function versionsCommand(program: Command): void {
       ['pawl versions support-bot -n 1 --json', 'the newest with all that is known of it, for a script'],
     ],
     async ({ args: [model = ''], options, output, session }) => {
-      const { environment, endpoints, registry } = await session.systems();
+      const [{ environment, endpoints, registry }, told] = await Promise.all([
+        session.systems(),
+        import('../version-text.js'),
+      ]);
       const { versions, state, problem } = await output.during('reading the registry', async () => {
         const found: ModelVersion[] = [];
         for await (const version of registry.versions(model)) {
@@ -54,7 +55,7 @@ export function versionsCommand(program: Command): void {
       const documents = versions.map((version) => ({ ...version, servedAs: rolesOf(version, state) }));
       output.answer({ environment, model, versions: documents, problem }, [
         ...table(
-          documents.map((version) => row(version, style)),
+          documents.map((version) => [...row(version, style), told.metricsOf(version), told.verdictOf(version)]),
           { header, columns: output.columns },
         ),
         ...(problem === null ? [] : ['', style.red(problem)]),
@@ -90,24 +91,5 @@ function row(version: ModelVersion & { readonly servedAs: readonly string[] }, s
     servedAs.map((role) => (role === 'champion' ? style.green(role) : style.yellow(role))).join(', '),
     localTime(new Date(version.createdAt)),
     printable(version.by),
-    metricsOf(version),
-    verdictOf(version),
   ];
-}
-
-const measured = z.object({ metrics: metricTable });
-const judged = z.object({ summary: z.string() });
-
-/** Registered by a pipeline of one's own, a version may hold other things in their places. */
-function metricsOf({ metrics }: ModelVersion): string {
-  const parsed = measured.safeParse(metrics);
-  if (!parsed.success) return '';
-  return Object.entries(parsed.data.metrics)
-    .map(([name, { value }]) => `${printable(name)} ${value === null ? '–' : Number(value.toPrecision(4))}`)
-    .join(', ');
-}
-
-function verdictOf({ verdict }: ModelVersion): string {
-  const parsed = judged.safeParse(verdict);
-  return parsed.success ? printable(parsed.data.summary) : '';
 }
