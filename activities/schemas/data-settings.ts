@@ -89,6 +89,10 @@ export const dataSettings = z
     ({ fields }) => (fields.prompt === undefined) === (fields.completion === undefined),
     'fields.prompt and fields.completion go together',
   )
+  .refine(({ fields }) => fields.messages === undefined || fields.prompt === undefined, {
+    path: ['fields', 'messages'],
+    message: 'holds prompts and answers, and so do fields.prompt and fields.completion: leave one of the two out',
+  })
   .refine(({ fields, instruction: given }) => fields.messages === undefined || given === undefined, {
     path: ['instruction'],
     message: 'makes prompts and completions, and fields.messages takes messages as they are: leave one of the two out',

@@ -29,7 +29,7 @@ const latencyRule = z
     kind: z.literal('latency'),
     percentile: z.number().min(1).max(99.9),
     maxMs: z.number().positive().optional(),
-    maxIncreasePercent: z.number().nonnegative().optional(),
+    maxIncreasePercent: z.number().min(5, 'must be at least 5: gateways tell latencies no finer apart').optional(),
   })
   .refine(
     (rule) => rule.maxMs !== undefined || rule.maxIncreasePercent !== undefined,

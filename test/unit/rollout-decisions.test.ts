@@ -124,3 +124,8 @@ describe('a tally', () => {
     expect(chooseBaseline(null, null, 300)).toBeUndefined();
   });
 });
+
+test('a rise of latency finer than gateways can tell is refused, since it could never pass', () => {
+  const rules = [{ kind: 'latency', percentile: 95, maxIncreasePercent: 2 }];
+  expect(() => rolloutSettings.parse({ rules })).toThrow(/at least 5/);
+});

@@ -117,3 +117,8 @@ test('an instruction for messages is refused: they have a form of their own', ()
   expect(() => dataSettings.parse({ source, fields: { messages: 'chat' }, instruction })).toThrow('fields.messages');
   expect(dataSettings.safeParse({ source, fields: { prompt: 'q', completion: 'a' }, instruction }).success).toBe(true);
 });
+
+test('messages beside a prompt and an answer are refused: only one of the two can be learnt', () => {
+  const fields = { messages: 'chat', prompt: 'q', completion: 'a' };
+  expect(() => dataSettings.parse({ source: 's3://lake/a/', fields })).toThrow(/leave one of the two out/);
+});
