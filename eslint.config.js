@@ -14,7 +14,7 @@ const rooms = {
   client: ['dag'],
   // Bundled into Temporal's sandbox: nothing of Node's, nothing heavy, no user code.
   workflows: [
-    ...['failures', 'graph', 'planner', 'resolve', 'status-text', 'step-key', 'trigger-rule'].map(
+    ...['failures', 'graph', 'planner', 'resolve', 'rollout-id', 'status-text', 'step-key', 'trigger-rule'].map(
       (file) => `dag/${file}`,
     ),
     'stats',

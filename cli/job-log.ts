@@ -11,7 +11,7 @@ import {
 import { SystemError } from '../dag/failures.js';
 import { stepKey } from '../dag/step-key.js';
 import type { ComputeSystems } from '../systems/compute/port.js';
-import { jobResultKey } from '../systems/object-store/keys.js';
+import { jobLogKey } from '../systems/object-store/keys.js';
 import type { ObjectStore } from '../systems/object-store/port.js';
 import type { RunView } from './run-view.js';
 
@@ -109,7 +109,7 @@ export class JobLog {
   async #kept({ step, current }: FoundJob): Promise<string> {
     const { objects, environment } = this.systems;
     const { key } = addressOf(this.systems, this.run.runId, step);
-    const object = jobResultKey(environment, key, current.epoch).replace(/result\.json$/, 'log.txt');
+    const object = jobLogKey(environment, key, current.epoch);
     try {
       const bytes = await buffer((await objects.get(object)).body);
       const kept = bytes.subarray(Math.max(0, bytes.length - this.options.tailBytes)).toString('utf8');

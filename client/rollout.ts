@@ -3,6 +3,7 @@
 import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type { OperatorMessage, RolloutView } from '../activities/rollout/protocol.js';
 import { SystemError } from '../dag/failures.js';
+import { rolloutWorkflowId } from '../dag/rollout-id.js';
 
 export type { OperatorMessage, RolloutView };
 
@@ -23,7 +24,7 @@ export class Rollout {
     readonly environment: string,
     readonly model: string,
   ) {
-    this.workflowId = `rollout/${environment}/${model}`;
+    this.workflowId = rolloutWorkflowId(environment, model);
     this.#handle = client.workflow.getHandle(this.workflowId);
   }
 

@@ -1,11 +1,10 @@
 // What nobody else can do for a run that was terminated or whose worker is gone for good: ends its jobs, takes down services that
 // no endpoint wants, and closes its record. Several workers may each run one.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { readRunRecord, writeRunRecord } from '../activities/engine/run-record.js';
 import { reapJobs, type ReaperSurroundings } from '../activities/remote-job/reaper.js';
-import { rolloutWorkflowId } from '../activities/rollout/requests.js';
+import { rolloutWorkflowId } from '../dag/rollout-id.js';
 import { keyword } from '../client/search-attributes.js';
 import type { Logger } from '../dag/context.js';
 import { runKey } from '../systems/object-store/keys.js';
@@ -15,8 +14,6 @@ export interface ReaperOptions {
   readonly systems: Systems;
   readonly client: Client;
   readonly log: Logger;
-  /** One minute unless set. */
-  readonly everyMs?: number;
   /** How long a service may be wanted by nobody that is known: ten minutes unless set. */
   readonly orphanedServiceMs?: number;
 }
@@ -31,27 +28,16 @@ const sentence = (error: unknown): string => (error instanceof Error ? error.mes
 
 export class Reaper {
   readonly #options: ReaperOptions;
-  readonly #stopping = new AbortController();
   /** When a service was first seen that nobody wants. */
   readonly #orphanedSinceMs = new Map<string, number>();
   readonly #closed = new Set<string>();
-  #loop: Promise<void> | undefined;
 
   constructor(options: ReaperOptions) {
     this.#options = options;
   }
 
-  start(): void {
-    this.#loop ??= this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
-  }
-
   /** Looks once. Never throws: what fails is tried again at the next pass. */
-  async pass(): Promise<void> {
+  async pass(signal?: AbortSignal): Promise<void> {
     const { systems, log } = this.#options;
     const { objects, environment, compute, serving } = systems;
     const chores: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -69,18 +55,10 @@ export class Reaper {
       records: () => this.#closeRecords(),
     };
     for (const [name, chore] of Object.entries(chores)) {
-      if (this.#stopping.signal.aborted) return;
+      if (signal?.aborted === true) return;
       await chore().catch((error: unknown) =>
         log.warn({ chore: name, error: sentence(error) }, 'the reaper could not look'),
       );
-    }
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      await sleep(this.#options.everyMs ?? minuteMs, undefined, { signal, ref: false }).catch(() => undefined);
-      if (!signal.aborted) await this.pass();
     }
   }
 

@@ -10,6 +10,7 @@ import { createWorker, type PawlWorkerOptions } from './create-worker.js';
 import { externalStorage } from './external-storage.js';
 import type { Project } from './project.js';
 import { Reaper } from './reaper.js';
+import { startRounds } from './rounds.js';
 import { composeSystems, nothingAround, type Around } from './systems.js';
 
 export interface RunningWorker {
@@ -28,6 +29,7 @@ export interface RunWorkerOptions {
 
 /** A server that is started together with its worker is waited for so long. */
 const patienceMs = 10_000;
+const reapEveryMs = 60_000;
 
 /** Throws what `createWorker` and `composeSystems` throw. */
 export async function runWorker(
@@ -55,13 +57,15 @@ export async function runWorker(
   });
   const keeper = new ServingKeeper({ endpoints: systems.endpoints, serving: systems.serving, log: logger });
   const reaper = new Reaper({ systems, client: client.client, log: logger });
-  keeper.start();
-  reaper.start();
+  const stopRounds = [
+    startRounds({ pass: (signal) => keeper.pass(signal), pauseMs: () => keeper.pauseMs }),
+    startRounds({ pass: (signal) => reaper.pass(signal), pauseMs: () => reapEveryMs, firstAfterMs: reapEveryMs }),
+  ];
   const work = async (): Promise<void> => {
     try {
       await worker.run();
     } finally {
-      await Promise.all([keeper.stop(), reaper.stop()]);
+      await Promise.all(stopRounds.map((stop) => stop()));
       await connection.close();
       await client.close();
     }

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemError } from '../../dag/failures.js';
 import type { ComputeSystems, JobRef } from '../../systems/compute/port.js';
-import { jobCheckpointsPrefix, jobResultKey } from '../../systems/object-store/keys.js';
+import { jobCheckpointsPrefix, jobLogKey, jobResultKey } from '../../systems/object-store/keys.js';
 import type { ClaimAddress, JobClaim } from './claim.js';
 import { readClaim, refOf, writeClaim } from './claim.js';
 import type { JobContext } from './submit-job.js';
@@ -90,7 +90,7 @@ async function keepLog(address: ClaimAddress, computes: ComputeSystems, ref: Job
   try {
     const { text } = await computes.get(ref.compute).log(ref, -keptLogBytes, keptLogBytes);
     if (text === '') return;
-    const key = jobResultKey(address.environment, address.key, ref.epoch).replace(/result\.json$/, 'log.txt');
+    const key = jobLogKey(address.environment, address.key, ref.epoch);
     await address.objects.put(key, text, { contentType: 'text/plain; charset=utf-8' });
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;

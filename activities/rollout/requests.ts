@@ -17,10 +17,9 @@ import {
   type Workflow,
 } from '@temporalio/common';
 import { SystemError, isFailureType } from '../../dag/failures.js';
+import { rolloutWorkflowId } from '../../dag/rollout-id.js';
 import type { RolloutOutcome } from '../schemas/rollout-outcome.js';
 import type { AbortRequest, BeginAnswer, RolloutCheck, RolloutRequest, RolloutView } from './protocol.js';
-
-export const rolloutWorkflowId = (environment: string, model: string): string => `rollout/${environment}/${model}`;
 
 export class RolloutDesk {
   constructor(

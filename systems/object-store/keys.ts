@@ -127,6 +127,9 @@ export const jobClaimKey = (environment: string, key: string): string =>
   objectKey('jobs', name(environment), key, 'claim.json');
 export const jobResultKey = (environment: string, key: string, epoch: number): string =>
   objectKey('jobs', name(environment), key, counter(epoch, 10).replace(/^0+(?=\d)/, ''), 'result.json');
+/** What its program wrote, as it was when the job was let go of. */
+export const jobLogKey = (environment: string, key: string, epoch: number): string =>
+  objectKey('jobs', name(environment), key, counter(epoch, 10).replace(/^0+(?=\d)/, ''), 'log.txt');
 export const jobCheckpointsPrefix = (environment: string, key: string): string =>
   folder('jobs', name(environment), key, 'checkpoints');
 export const jobsPrefix = (environment: string): string => folder('jobs', name(environment));

@@ -1,7 +1,6 @@
 // Keeps what endpoints promise alive: a champion that died, or a previous version that is kept for a rollback, is launched anew.
 // A challenger is not: its death is what the analysis is there to see. Several workers may each run a keeper.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoints } from '../endpoint/port.js';
 import type { GatewayServing } from './gateway.js';
 import type { Upkeep } from './upkeep.js';
@@ -13,55 +12,39 @@ export interface KeeperOptions {
     info(fields: object, message: string): void;
     warn(fields: object, message: string): void;
   };
-  /** 5 s unless set. */
-  readonly everyMs?: number;
 }
 
+const everyMs = 5_000;
 /** While a version comes up again, so that its address is known soon. */
 const soonMs = 1_000;
 
 export class ServingKeeper {
   readonly #options: KeeperOptions;
-  readonly #stopping = new AbortController();
   readonly #lostSinceMs = new Map<string, number>();
   readonly #comingUp = new Set<string>();
   readonly #told = new Map<string, string>();
-  #loop: Promise<void> | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
   }
 
-  start(): void {
-    this.#loop ??= this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
+  /** Until the next pass. */
+  get pauseMs(): number {
+    return this.#comingUp.size > 0 ? soonMs : everyMs;
   }
 
   /** Looks after every endpoint once. Never throws: what fails is tried again at the next pass. */
-  async pass(): Promise<void> {
+  async pass(signal?: AbortSignal): Promise<void> {
     const { endpoints, log } = this.#options;
     try {
       for await (const model of endpoints.models()) {
-        if (this.#stopping.signal.aborted) return;
+        if (signal?.aborted === true) return;
         await this.#look(model).catch((error: unknown) =>
           this.#tell(model, `cannot be looked after: ${sentence(error)}`),
         );
       }
     } catch (error) {
       log.warn({ error: sentence(error) }, 'the keeper cannot list the endpoints');
-    }
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      await this.pass();
-      const pauseMs = this.#comingUp.size > 0 ? soonMs : (this.#options.everyMs ?? 5_000);
-      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 

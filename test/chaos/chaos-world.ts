@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { rolloutWorkflowId } from '../../activities/rollout/requests.js';
+import { rolloutWorkflowId } from '../../dag/rollout-id.js';
 import type { Run } from '../../client/client.js';
 import { SshCompute } from '../../systems/compute/ssh.js';
 import type { S3Access } from '../../deploy/embedded/s3-server.js';

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import { endpointKey } from '../../systems/object-store/keys.js';
 import { GatewayMetrics } from '../../systems/metrics/gateway.js';
 import { ServingKeeper } from '../../systems/serving/keeper.js';
+import { startRounds } from '../../workers/rounds.js';
 import { startS3Proxy, type S3Proxy } from '../faults/s3-proxy.js';
 import { GatewayWorld, type GatewayProcess } from '../fixtures/gateway-world.js';
 
@@ -234,12 +235,10 @@ describe('a version that breaks down', () => {
       expect(await gateway.router.requests(world.model)).toMatchObject({ received: 1, answered: 1, failed: 1 }),
     );
     const log = { info: () => undefined, warn: () => undefined };
-    const keepers = [1, 2].map(
-      () => new ServingKeeper({ endpoints: world.endpoints, serving: world.serving(), log, everyMs: 100 }),
-    );
-    for (const keeper of keepers) keeper.start();
+    const keepers = [1, 2].map(() => new ServingKeeper({ endpoints: world.endpoints, serving: world.serving(), log }));
+    const stops = keepers.map((keeper) => startRounds({ pass: (signal) => keeper.pass(signal), pauseMs: () => 100 }));
     await vi.waitFor(async () => expect((await ask(pool)).status).toBe(200), { timeout: 30_000, interval: 100 });
-    await Promise.all(keepers.map((keeper) => keeper.stop()));
+    await Promise.all(stops.map((stop) => stop()));
     const running = [];
     for await (const job of world.compute.list()) if (job.key === `serve-${world.model}-1`) running.push(job.epoch);
     expect(running).toContain(2);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { WorkflowStepEnvelope } from '../../activities/engine/protocol.js';
 import type { RolloutView } from '../../activities/rollout/protocol.js';
-import { rolloutWorkflowId } from '../../activities/rollout/requests.js';
+import { rolloutWorkflowId } from '../../dag/rollout-id.js';
 import type { RolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
 import { stepKey } from '../../dag/step-key.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';

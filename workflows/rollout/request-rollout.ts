@@ -6,6 +6,7 @@ import { CancellationScope, condition, isCancellation, log, setCurrentDetails, s
 import type { WorkflowStepEnvelope } from '../../activities/engine/protocol.js';
 import type { RolloutRequest } from '../../activities/rollout/protocol.js';
 import type { RolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
+import { rolloutWorkflowId } from '../../dag/rollout-id.js';
 import { requests } from './activities.js';
 import { failureReason, failureType } from './failure-reason.js';
 import { rolloutFinished } from './messages.js';
@@ -24,7 +25,7 @@ export async function requestRollout(envelope: WorkflowStepEnvelope): Promise<Ro
 
   // Not cancellable: whether it began has to be known before it can be ended.
   await CancellationScope.nonCancellable(() => begin(request, told));
-  setCurrentDetails(`Waits for the workflow \`rollout/${envelope.run.environment}/${request.model}\`.`);
+  setCurrentDetails(`Waits for the workflow \`${rolloutWorkflowId(envelope.run.environment, request.model)}\`.`);
   try {
     return settle(await outcomeOf(request, told));
   } catch (error) {

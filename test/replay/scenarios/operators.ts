@@ -1,7 +1,7 @@
 // Deploys that people step into.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { rolloutWorkflowId } from '../../../activities/rollout/requests.js';
+import { rolloutWorkflowId } from '../../../dag/rollout-id.js';
 import { quick } from '../../workflow/rollout-stage.js';
 import { healthy, request, rolloutOf, tell, until } from '../../workflow/rollout-story.js';
 import { ends, story, type Scenario } from '../scenario.js';
