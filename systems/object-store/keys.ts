@@ -125,11 +125,13 @@ export const latestDatasetKey = (model: string, environment: string): string =>
 
 export const jobClaimKey = (environment: string, key: string): string =>
   objectKey('jobs', name(environment), key, 'claim.json');
+/** Without the zeros that sort: an epoch's folder is never listed in order. */
+const epochFolder = (epoch: number): string => counter(epoch, 10).replace(/^0+(?=\d)/, '');
 export const jobResultKey = (environment: string, key: string, epoch: number): string =>
-  objectKey('jobs', name(environment), key, counter(epoch, 10).replace(/^0+(?=\d)/, ''), 'result.json');
+  objectKey('jobs', name(environment), key, epochFolder(epoch), 'result.json');
 /** What its program wrote, as it was when the job was let go of. */
 export const jobLogKey = (environment: string, key: string, epoch: number): string =>
-  objectKey('jobs', name(environment), key, counter(epoch, 10).replace(/^0+(?=\d)/, ''), 'log.txt');
+  objectKey('jobs', name(environment), key, epochFolder(epoch), 'log.txt');
 export const jobCheckpointsPrefix = (environment: string, key: string): string =>
   folder('jobs', name(environment), key, 'checkpoints');
 export const jobsPrefix = (environment: string): string => folder('jobs', name(environment));
