@@ -1,10 +1,6 @@
 // What the commands about runs and versions answer to a script: one document of a run, its exit code, its job's log.
 
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { writeProject } from '../../deploy/templates/write-project.js';
 import { PawlProject, type Dev } from '../fixtures/pawl-command.js';
 
 const dawdle = `
@@ -51,16 +47,13 @@ async function answer<T = Document>(...args: string[]): Promise<T & { readonly c
 }
 
 beforeAll(async () => {
-  const root = await realpath(await mkdtemp(join(tmpdir(), 'pawl-documents-')));
-  await writeProject(root);
-  await writeFile(join(root, 'pipelines/dawdle.ts'), dawdle);
-  project = new PawlProject(root);
+  project = await PawlProject.initialized({ 'pipelines/dawdle.ts': dawdle });
   dev = await project.dev();
 }, 180_000);
 
 afterAll(async () => {
   if (dev.child.exitCode === null) await dev.interrupt();
-  await rm(project.root, { recursive: true, force: true });
+  await project.remove();
 }, 60_000);
 
 test('run and watch tell a run by the same document, as of the day that was asked for', async () => {

@@ -1,12 +1,10 @@
 // `pawl dev` and the commands beside it, as a person uses them: a new project, real servers, the real command.
 
-import { mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ObjectStoreEndpoints } from '../../systems/endpoint/object-store.js';
 import { S3ObjectStore } from '../../systems/object-store/s3.js';
-import { writeProject } from '../../deploy/templates/write-project.js';
 import type { Dev } from '../fixtures/pawl-command.js';
 import { PawlProject } from '../fixtures/pawl-command.js';
 
@@ -47,16 +45,13 @@ async function eventually(isTrue: () => Promise<boolean>): Promise<void> {
 }
 
 beforeAll(async () => {
-  const root = await realpath(await mkdtemp(join(tmpdir(), 'pawl-dev-')));
-  await writeProject(root);
-  await writeFile(join(root, 'pipelines/slow.ts'), slowPipeline);
-  project = new PawlProject(root);
+  project = await PawlProject.initialized({ 'pipelines/slow.ts': slowPipeline });
   dev = await project.dev();
 }, 180_000);
 
 afterAll(async () => {
   if (dev.child.exitCode === null) await dev.interrupt();
-  await rm(project.root, { recursive: true, force: true });
+  await project.remove();
 }, 60_000);
 
 describe('in a new project', () => {
