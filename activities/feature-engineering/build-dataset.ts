@@ -1,8 +1,7 @@
 // From raw objects to a data set in the object store: read, clean, cut, deduplicate, split, check, upload; the manifest last.
 
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskContext } from '../../dag/context.js';
 import { digestOf } from '../../dag/digest.js';
@@ -17,6 +16,7 @@ import { brokenExpectations } from './expectations.js';
 import { listSource, type SourceFile } from './list-source.js';
 import { readRecords } from './read-records.js';
 import { buildRows } from './rows.js';
+import { openScratchFolder } from './scratch-folder.js';
 import { writeSplitFiles, type SplitFiles } from './split-files.js';
 import { StagingTable } from './staging-table.js';
 
@@ -56,7 +56,7 @@ export async function buildDataset(
   { files, fingerprint }: SourceListing,
   context: TaskContext,
 ): Promise<DatasetManifest> {
-  const folder = await mkdtemp(join(tmpdir(), 'pawl-dataset-'));
+  const folder = await openScratchFolder();
   try {
     const table = await StagingTable.open(folder, request.settings.deduplicate);
     let intake: Intake;
