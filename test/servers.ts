@@ -1,5 +1,6 @@
-// Vitest's global set-up: one real Temporal and one real S3 server on free loopback ports for every project that asks, and
-// MinIO as well for the contract tests. Projects share one set; the last one to end takes it down and checks that it is gone.
+// Vitest's global set-up: one real Temporal and one real S3 server on free loopback ports for every project that asks, MinIO as
+// well for the contract tests, and Python where jobs run. Projects share one set; the last one to end takes it down and checks
+// that it is gone.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import type {} from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { isAlive } from '../deploy/embedded/child-process.js';
+import { ensurePython } from '../deploy/embedded/python.js';
 import { startS3Server, type S3Access } from '../deploy/embedded/s3-server.js';
 import { startTemporalServer } from '../deploy/embedded/temporal-server.js';
 
@@ -28,6 +30,7 @@ interface Running<T> {
 interface Shared {
   readonly folder: Promise<string>;
   readonly started: Map<string, Promise<Running<unknown>>>;
+  python: Promise<unknown> | undefined;
   users: number;
 }
 
@@ -36,7 +39,7 @@ const slot = Symbol.for('pawl.test.servers');
 const holder = globalThis as unknown as Record<symbol, Shared | undefined>;
 
 const shared = (): Shared =>
-  (holder[slot] ??= { folder: mkdtemp(join(tmpdir(), 'pawl-test-')), started: new Map(), users: 0 });
+  (holder[slot] ??= { folder: mkdtemp(join(tmpdir(), 'pawl-test-')), started: new Map(), python: undefined, users: 0 });
 
 const once = <T>(name: string, start: () => Promise<Running<T>>): Promise<Running<T>> => {
   const { started } = shared();
@@ -44,6 +47,9 @@ const once = <T>(name: string, start: () => Promise<Running<T>>): Promise<Runnin
   started.set(name, running);
   return running;
 };
+
+/** Whose tests start jobs. On a fresh machine their Python takes longer to install than any test may wait. */
+const withJobs = ['contract', 'integration', 'chaos'];
 
 const onProgress = (line: string): void => console.log(line);
 
@@ -77,9 +83,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
     if (use.users === 0) await takeDown();
   };
   try {
+    const python = withJobs.includes(project.name) ? (use.python ??= ensurePython({ onProgress })) : undefined;
     const [temporalServer, s3Server] = await Promise.all([
       once('temporal', temporal),
       once('versitygw', () => s3('versitygw')),
+      python,
     ]);
     project.provide('temporal', temporalServer.value);
     project.provide('s3', s3Server.value);

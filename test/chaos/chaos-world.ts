@@ -21,7 +21,7 @@ import {
   requestsAreAnswered,
   versionsAreOneEach,
 } from './invariants.js';
-import { deploymentSettings, type Deployment } from '../../workers/settings.js';
+import { deploymentSettings, type DeploymentSettings } from '../../workers/settings.js';
 import { composeSystems } from '../../workers/systems.js';
 import { KeptWorker } from './kept-worker.js';
 
@@ -79,6 +79,8 @@ export interface LifecycleOptions {
   /** In place of the team's server. */
   readonly server?: string;
   readonly probe?: string;
+  /** The compute system that serves: the model's own unless set. */
+  readonly serveOn?: string;
   /** Versions that users may see fail. */
   readonly mayFail?: readonly number[];
   readonly users?: number;
@@ -103,11 +105,12 @@ export class ChaosWorld {
   static async open(
     servers: { temporal: { address: string }; s3: S3Access; workerS3Endpoint?: string; gatewayS3Endpoint?: string },
     kill = '',
-    compute?: Deployment['compute'],
+    computeOf?: (folder: string) => Promise<DeploymentSettings['compute']>,
   ): Promise<ChaosWorld> {
     const chaos = new ChaosWorld(await LifecycleWorld.open(servers), servers.gatewayS3Endpoint);
-    if (compute !== undefined) {
+    if (computeOf !== undefined) {
       const { world } = chaos;
+      const compute = await computeOf(world.folder);
       await writeFile(join(world.folder, 'pawl.config.mjs'), `export default ${JSON.stringify({ compute })};`);
       const { environment, bucket, routerUrl } = world;
       const settings = deploymentSettings.parse({ environment, bucket, routers: [routerUrl], compute });
@@ -180,7 +183,7 @@ export class ChaosWorld {
   }
 
   params(options: LifecycleOptions): { model: string; overrides: Record<string, unknown> } {
-    const { epochs, data = 'intents', rollout = {}, server, probe, train = {} } = options;
+    const { epochs, data = 'intents', rollout = {}, server, probe, serveOn, train = {} } = options;
     const files = { ...sources('train.mjs', 'serve.mjs', 'classifier.mjs', 'contract.mjs'), ...counted };
     const params = this.world.params({
       data,
@@ -198,8 +201,11 @@ export class ChaosWorld {
       files: { ...sources('evaluate.mjs', 'classifier.mjs', 'contract.mjs'), ...counted },
       settings: { slices: ['language'], startsFile: this.#startsFile },
     };
-    const serve = probe === undefined ? {} : { serve: { probe: { path: '/v1/completions', bodies: [probe] } } };
-    return { ...params, overrides: { ...params.overrides, evaluate, ...serve } };
+    const serve = {
+      ...(probe === undefined ? {} : { probe: { path: '/v1/completions', bodies: [probe] } }),
+      ...(serveOn === undefined ? {} : { compute: serveOn }),
+    };
+    return { ...params, overrides: { ...params.overrides, evaluate, serve } };
   }
 
   /** Runs the lifecycle under traffic to its end, and checks what must then hold. */

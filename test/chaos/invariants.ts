@@ -1,13 +1,14 @@
 // What must hold once a run has ended and nothing is left to do, whatever died in between. Each check answers what is wrong, one
 // sentence each, and has been seen to find the broken builds named at it: broken-builds.ts makes them again.
 
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { jobClaim } from '../../activities/remote-job/claim.js';
 import { findDisagreements } from '../../systems/endpoint/mirror-aliases.js';
 import { readJson } from '../../systems/object-store/json-object.js';
 import { jobsPrefix } from '../../systems/object-store/keys.js';
 import type { JobListing } from '../../systems/compute/port.js';
 import type { LifecycleWorld } from '../fixtures/lifecycle-world.js';
+import { modelServers } from './model-servers.js';
 
 /**
  * One claimed job for a step, let go of in the end; and, unless it may be begun anew, one epoch and one start of its program.
@@ -128,22 +129,10 @@ export async function nothingIsLeftBehind(world: LifecycleWorld): Promise<string
     );
   for (const { key, kind, state } of jobs)
     if (kind === 'batch') wrong.push(`the job ${key} is still on its host, ${state.phase}`);
-  const processes = await serverProcesses(world.folder);
-  if (processes !== services.length)
-    wrong.push(`${processes} processes serve models, and the hosts know of ${services.length}`);
+  const processes = await modelServers(world.folder);
+  if (processes.length !== services.length)
+    wrong.push(`${processes.length} processes serve models, and the hosts know of ${services.length}`);
   return wrong;
-}
-
-/** Model servers among the processes of this machine, known by the job's folder that they run in. */
-async function serverProcesses(folder: string): Promise<number> {
-  const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(
-    ids.map(async (id) => {
-      const command = await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '');
-      return command.includes('serve.mjs') && (await readlink(`/proc/${id}/cwd`).catch(() => '')).startsWith(folder);
-    }),
-  );
-  return found.filter(Boolean).length;
 }
 
 /**

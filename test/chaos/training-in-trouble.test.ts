@@ -1,22 +1,18 @@
 // The training program killed and frozen in the middle, and its host gone: over SSH, on two hosts with an sshd each. Each time
 // the work goes on from the last checkpoint, under another epoch, and one version comes of it.
 
-import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { jobClaim, type JobClaim } from '../../activities/remote-job/claim.js';
 import { readJobResult } from '../../activities/remote-job/result.js';
-import { ensurePython } from '../../deploy/embedded/python.js';
 import { readJson } from '../../systems/object-store/json-object.js';
 import { jobsPrefix } from '../../systems/object-store/keys.js';
 import { until } from '../fixtures/until.js';
-import { startSshd, type Sshd } from '../fixtures/sshd.js';
 import { ChaosWorld } from './chaos-world.js';
+import { openSshHosts, type SshHosts } from './ssh-hosts.js';
 
 const timeout = 600_000;
-let hosts: Sshd[];
-let hostsFolder: string;
+let hosts: SshHosts;
 let chaos: ChaosWorld;
 let epochs = 20;
 
@@ -24,34 +20,13 @@ let epochs = 20;
 const slowly = (more: object = {}) => ({ ...more, settings: { pauseMs: 300 } });
 
 beforeAll(async () => {
-  hosts = await Promise.all([startSshd(), startSshd()]);
-  hostsFolder = await mkdtemp(join(tmpdir(), 'pawl-hosts-'));
-  const { python } = await ensurePython();
-  const keyFiles = hosts.map((_, index) => join(hostsFolder, `key-${index}`));
-  await Promise.all(hosts.map(({ access }, index) => writeFile(keyFiles[index] ?? '', access.privateKey ?? '')));
-  chaos = await ChaosWorld.open({ temporal: inject('temporal'), s3: inject('s3') }, '', {
-    gpu: {
-      kind: 'ssh',
-      hosts: hosts.map(({ access }, index) => ({
-        name: `gpu-${index}`,
-        address: access.host,
-        port: access.port ?? 22,
-        user: access.user,
-        privateKeyFile: keyFiles[index] ?? '',
-        hostKeys: [...access.hostKeys],
-        root: join(hostsFolder, `gpu-${index}`),
-        places: { gpus: 1, memoryBytes: 2 ** 30 },
-        python,
-      })),
-    },
-    local: { kind: 'local' },
-  });
+  hosts = await openSshHosts();
+  chaos = await ChaosWorld.open({ temporal: inject('temporal'), s3: inject('s3') }, '', hosts.compute);
 }, timeout);
 afterAll(async () => {
-  await Promise.all(hosts.map((host) => host.start().catch(() => undefined)));
+  await hosts.startAll();
   await chaos.close();
-  await Promise.all(hosts.map((host) => host.close()));
-  await rm(hostsFolder, { recursive: true, force: true });
+  await hosts.close();
 });
 
 /** The trainers that run now, with where. */
@@ -62,8 +37,7 @@ async function trainers(): Promise<{ pid: number; folder: string }[]> {
     const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
     if (!/node\0counted\.mjs\0train\.mjs/.test(command)) continue;
     const folder = await readlink(`/proc/${name}/cwd`).catch(() => '');
-    if (folder.startsWith(chaos.world.folder) || folder.startsWith(hostsFolder))
-      found.push({ pid: Number(name), folder });
+    if (folder.startsWith(chaos.world.folder)) found.push({ pid: Number(name), folder });
   }
   return found;
 }
@@ -141,11 +115,11 @@ describe('a training', () => {
       const { run, claim } = await train(
         async ({ folder }) => {
           lost = /gpu-\d/.exec(folder)![0];
-          await hosts[Number(lost.at(-1))]!.stop();
+          await hosts.hosts[Number(lost.at(-1))]!.stop();
         },
         { compute: 'gpu', hostGraceMs: 2_000 },
       );
-      await hosts[Number(lost.at(-1))]!.start();
+      await hosts.hosts[Number(lost.at(-1))]!.start();
       expect(run).toMatchObject({ outcome: 'promoted' });
       expect(claim.current).toMatchObject({ epoch: 2 });
       expect(claim.current!.host).not.toBe(lost);
