@@ -28,7 +28,8 @@ class VerifiedBody extends Readable {
   #waitingSince: number | undefined;
 
   constructor(source: Readable, expected: BodyExpectation) {
-    super({ highWaterMark: 256 * 1024 });
+    // Less than a socket gives at once: pieces that wait together would be copied into one for a reader by `for await`.
+    super({ highWaterMark: 16 * 1024 });
     this.#source = source;
     this.#expected = expected;
     this.#sha256 = expected.digest?.algorithm === 'sha256' ? createHash('sha256') : undefined;
