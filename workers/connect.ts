@@ -5,7 +5,10 @@ import { NativeConnection } from '@temporalio/worker';
 import type { TemporalSettings } from '../client/connect.js';
 import { SystemError } from '../dag/failures.js';
 
-/** Tries for `patienceMs`, for a server that is started together with its worker. Throws `Unavailable`. */
+/** A server that is started together with its worker is waited for so long. */
+export const startPatienceMs = 10_000;
+
+/** Tries for `patienceMs`. Throws `Unavailable`. */
 export async function connectWorker(
   { address, connection }: TemporalSettings,
   patienceMs = 0,

@@ -1,11 +1,12 @@
 // A worker as a deployment runs it: the ready-made pipelines and a team's project, the systems of its settings, one Temporal worker.
 
+import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createRolloutActivities } from '../activities/rollout/rollout-activities.js';
 import { lazyClient, temporalSettings } from '../client/connect.js';
 import { readyMadeDags, readyMadeTasks } from '../pipelines/ready-made.js';
 import { ServingKeeper } from '../systems/serving/keeper.js';
-import { connectWorker } from './connect.js';
+import { connectWorker, startPatienceMs } from './connect.js';
 import { createWorker, type PawlWorkerOptions } from './create-worker.js';
 import { externalStorage } from './external-storage.js';
 import type { Project } from './project.js';
@@ -25,24 +26,26 @@ export interface RunWorkerOptions {
   /** What stands between the worker and the outside world: nothing unless set. */
   readonly around?: Around;
   readonly temporal?: PawlWorkerOptions['temporal'];
+  /** One that is being made already; closed with the worker. */
+  readonly connecting?: Promise<NativeConnection>;
 }
 
-/** A server that is started together with its worker is waited for so long. */
-const patienceMs = 10_000;
 const reapEveryMs = 60_000;
+/** The keeper's first look loads the S3 client: a worker polls before that. */
+const keepAfterMs = 1_000;
 
 /** Throws what `createWorker` and `composeSystems` throw. */
 export async function runWorker(
   project: Project,
   logger: Logger,
-  { around = nothingAround, temporal: tuning = {} }: RunWorkerOptions = {},
+  { around = nothingAround, temporal: tuning = {}, connecting }: RunWorkerOptions = {},
 ): Promise<RunningWorker> {
   const systems = composeSystems(project.settings, project.root, around);
   const temporal = temporalSettings();
   const storage = externalStorage(systems.objects);
   // Connects with a rollout's first request or the reaper's first look: the worker's own connection tells whether Temporal answers.
   const client = lazyClient(temporal, storage);
-  const connection = await connectWorker(temporal, patienceMs);
+  const connection = await (connecting ?? connectWorker(temporal, startPatienceMs));
   const worker = await createWorker({
     connection,
     namespace: temporal.namespace,
@@ -58,7 +61,11 @@ export async function runWorker(
   const keeper = new ServingKeeper({ endpoints: systems.endpoints, serving: systems.serving, log: logger });
   const reaper = new Reaper({ systems, client: client.client, log: logger });
   const stopRounds = [
-    startRounds({ pass: (signal) => keeper.pass(signal), pauseMs: () => keeper.pauseMs }),
+    startRounds({
+      pass: (signal) => keeper.pass(signal),
+      pauseMs: () => keeper.pauseMs,
+      firstAfterMs: keepAfterMs,
+    }),
     startRounds({ pass: (signal) => reaper.pass(signal), pauseMs: () => reapEveryMs, firstAfterMs: reapEveryMs }),
   ];
   const work = async (): Promise<void> => {

@@ -1,10 +1,9 @@
 // A worker as the whole of a process: ends on SIGTERM and SIGINT, once its activities have ended or been handed back.
 
 import { pino, stdSerializers } from 'pino';
+import { temporalSettings } from '../client/connect.js';
 import { SystemError } from '../dag/failures.js';
-import { loadProject } from './project.js';
-import { summarize } from './project-summary.js';
-import { runWorker } from './run-worker.js';
+import { connectWorker, startPatienceMs } from './connect.js';
 import { installRuntime } from './runtime.js';
 
 /** Does not return: the process ends with 0, or with 1 and a sentence in its log. */
@@ -16,8 +15,12 @@ export async function workerProcess(root: string, files: readonly string[]): Pro
   });
   try {
     installRuntime(logger);
+    const connecting = connectWorker(temporalSettings(), startPatienceMs);
+    // Awaited by the worker, unless something else is wrong first.
+    connecting.catch(() => undefined);
+    const [{ loadProject }, { summarize }, { runWorker }] = await loadRest();
     const project = await loadProject(root, files);
-    const worker = await runWorker(project, logger);
+    const worker = await runWorker(project, logger, { connecting });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => worker.shutdown());
     logger.info({ taskQueue: worker.taskQueue }, 'worker is ready');
     // Whoever started it waits for this, not for a line of the log.
@@ -34,3 +37,6 @@ export async function workerProcess(root: string, files: readonly string[]): Pro
     process.exit(1);
   }
 }
+
+/** The greater part of Pawl, which takes about as long to load as a connection takes to make. */
+const loadRest = () => Promise.all([import('./project.js'), import('./project-summary.js'), import('./run-worker.js')]);
