@@ -68,6 +68,7 @@ class DagRun {
   private readonly startedAt = new Date().toISOString();
   private end: RunEnd | undefined;
   private renderPending = false;
+  private readonly soon = Promise.resolve();
 
   constructor(private readonly admission: Admission) {
     const { run, graph, params, model, stopAfter, dryRun } = admission;
@@ -147,7 +148,7 @@ class DagRun {
     if (this.renderPending) return;
     this.renderPending = true;
     // Once for all that this activation brings.
-    void Promise.resolve().then(() => this.render());
+    void this.soon.then(() => this.render());
   }
 
   private render(): void {

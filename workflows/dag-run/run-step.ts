@@ -26,7 +26,7 @@ export interface StepRun {
 }
 
 /** Answers the step's output; throws what the activity or the child threw, or a cancellation. */
-export async function runStep(run: StepRun): Promise<StepAnswer> {
+export function runStep(run: StepRun): Promise<StepAnswer> {
   const { step, admission } = run;
   const identity = { id: step.id, key: stepKey(admission.run.runId, step.id) };
   if (step.kind === 'workflow') return runWorkflowStep(run, { input: run.input, run: admission.run, step: identity });

@@ -108,26 +108,34 @@ export class GraphWalk {
       return this.planner.settle(this.state, id, prepared.state);
     }
     this.live.start(id);
-    this.execute(step, prepared.input).catch((defect: unknown) => this.breakDown(defect));
+    this.execute(step, prepared.input);
     return [];
   }
 
-  private async execute(step: Step, input: Json): Promise<void> {
+  /** One promise and no async function: Temporal notes the stack of every promise, which takes longer than all that is decided here. */
+  private execute(step: Step, input: Json): void {
     const scope = new CancellationScope();
     this.scopes.set(step.id, scope);
     const note = (reason: string | undefined): void => {
       this.live.note(step.id, reason);
       this.onChange();
     };
-    const settlement = await scope
+    void scope
       .run(() => runStep({ step, input, admission: this.admission, note }))
       .then(
-        ({ output, attempt }): Settlement => ({ status: 'success', output, attempts: attempt }),
-        (error: unknown): Settlement => this.ended(error),
+        ({ output, attempt }) => this.settle(step.id, { status: 'success', output, attempts: attempt }),
+        (error: unknown) => this.settle(step.id, this.ended(error)),
       );
-    this.scopes.delete(step.id);
-    this.live.settle(step.id, settlement);
-    this.carryOut([...this.planner.settle(this.state, step.id, settlement), ...this.beginReady()]);
+  }
+
+  private settle(id: string, settlement: Settlement): void {
+    try {
+      this.scopes.delete(id);
+      this.live.settle(id, settlement);
+      this.carryOut([...this.planner.settle(this.state, id, settlement), ...this.beginReady()]);
+    } catch (defect) {
+      this.breakDown(defect);
+    }
   }
 
   private ended(error: unknown): Settlement {
