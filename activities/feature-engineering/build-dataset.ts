@@ -63,13 +63,15 @@ export async function buildDataset(
     let split: SplitFiles;
     try {
       intake = await readAll(files, table, { folder, settings: request.settings, context });
-      for (const [reason, count] of Object.entries(await table.deduplicate())) add(intake.dropped, reason, count);
+      context.progress({ stage: 'deduplicate', rows: table.rowCount });
+      const duplicates = await table.findDuplicates();
+      for (const [reason, count] of Object.entries(duplicates.counts)) add(intake.dropped, reason, count);
       let written = 0;
       const onRow = () => {
         written += 1;
         if (written % reportEveryRows === 0) context.progress({ stage: 'write', rows: written, of: table.rowCount });
       };
-      split = await writeSplitFiles(table, folder, {
+      split = await writeSplitFiles(table.kept(duplicates), folder, {
         settings: request.settings,
         processedAt: context.run.logicalDate,
         onRow,

@@ -4,7 +4,7 @@
 
 const signatureLength = 64;
 const rowsPerBand = 4;
-const bandCount = signatureLength / rowsPerBand;
+export const bandCount = signatureLength / rowsPerBand;
 const empty = 0xffffffff;
 
 const mix = (hash: number): number => {

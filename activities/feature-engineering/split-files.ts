@@ -9,7 +9,8 @@ import { datasetSplits } from '../schemas/dataset.js';
 import type { DatasetProfile } from '../schemas/dataset-manifest.js';
 import type { DatasetRow } from './rows.js';
 import { splitOf, type Split } from './split.js';
-import type { StagingTable } from './staging-table.js';
+import type { KeptRow } from './staging-table.js';
+import { TokenCounts } from './token-counts.js';
 
 interface SplitFile {
   readonly stream: WriteStream;
@@ -49,7 +50,7 @@ class Categories {
 }
 
 export async function writeSplitFiles(
-  table: StagingTable,
+  kept: AsyncIterable<KeptRow>,
   folder: string,
   options: { settings: DataSettings; processedAt: string; onRow: () => void },
 ): Promise<SplitFiles> {
@@ -61,13 +62,15 @@ export async function writeSplitFiles(
   const files: Record<Split, SplitFile> = { train: open('train'), validation: open('validation'), test: open('test') };
   const fields = new Map<string, number>();
   const categories = new Categories();
+  const tokenCounts = new TokenCounts();
   let rows = 0;
 
-  for await (const { body, source } of table.kept()) {
+  for await (const { body, source, tokens } of kept) {
     const file = files[splitOf(source, options.settings.split)];
     file.content.update(body).update('\n');
     file.rows += 1;
     rows += 1;
+    tokenCounts.add(tokens);
     const row = JSON.parse(body) as DatasetRow;
     for (const name of Object.keys(row)) fields.set(name, (fields.get(name) ?? 0) + 1);
     for (const [name, value] of Object.entries(row.slices)) categories.add(name, value);
@@ -92,7 +95,7 @@ export async function writeSplitFiles(
     rows: bySplit((file) => file.rows),
     contentDigests: bySplit((file) => file.content.digest('hex')),
     profile: {
-      tokenDeciles: [...(await table.tokenDeciles())],
+      tokenDeciles: tokenCounts.deciles(),
       fields: Object.fromEntries([...fields].sort().map(([name, count]) => [name, count / rows])),
       categories: categories.table(),
     },

@@ -2,13 +2,26 @@
 
 import { DuckDBInstance, type DuckDBConnection, type DuckDBAppender } from '@duckdb/node-api';
 import { sha256Hex } from '../../dag/digest.js';
-import { bandsOf, signatureOf, similarity } from './near-duplicates.js';
+import { Duplicates } from './duplicates.js';
+import { bandCount, bandsOf, signatureOf, similarity } from './near-duplicates.js';
 import type { DatasetRow } from './rows.js';
 
 const flushEveryRows = 2_000;
+// DuckDB fails where what a query groups or joins is larger than its memory, so each sees so many rows at once.
+const rowsAtOnce = 400_000;
+/** With two signatures each. */
+const pairsAtOnce = 100_000;
+const bands = Array.from({ length: bandCount }, (_, band) => band);
 
 export interface StagedRow {
   readonly row: DatasetRow;
+  readonly tokens: number;
+}
+
+export interface KeptRow {
+  /** Its JSON. */
+  readonly body: string;
+  readonly source: string;
   readonly tokens: number;
 }
 
@@ -24,7 +37,7 @@ interface Database {
   readonly bands: DuckDBAppender;
 }
 
-/** One writer, then `deduplicate`, then one reader. */
+/** One writer, then `findDuplicates`, then one reader. */
 export class StagingTable {
   #next = 0;
   private constructor(
@@ -42,13 +55,14 @@ export class StagingTable {
       temp_directory: `${folder}/spill`,
     });
     const connection = await instance.connect();
+    const bandColumns = bands.map((band) => `band${band} UINTEGER`).join(', ');
     await connection.run(`
-      CREATE TABLE staged (seq BIGINT, source VARCHAR, hash VARCHAR, tokens INTEGER, signature BLOB, body VARCHAR);
-      CREATE TABLE bands (band UTINYINT, hash UINTEGER, seq BIGINT);
-      CREATE TABLE dropped (seq BIGINT, reason VARCHAR);`);
+      CREATE TABLE staged (seq BIGINT, source VARCHAR, hash HUGEINT, tokens INTEGER, signature BLOB, body VARCHAR);
+      CREATE TABLE bands (seq BIGINT, ${bandColumns});
+      CREATE TABLE pairs (seq BIGINT, first BIGINT);`);
     const rows = await connection.createAppender('staged');
-    const bands = await connection.createAppender('bands');
-    return new StagingTable({ instance, connection, rows, bands }, deduplication);
+    const bandRows = await connection.createAppender('bands');
+    return new StagingTable({ instance, connection, rows, bands: bandRows }, deduplication);
   }
 
   get rowCount(): number {
@@ -67,18 +81,15 @@ export class StagingTable {
     const signature = near ? signatureOf(`${row.completion ?? ''} ${row.text_content}`) : new Uint32Array(0);
     this.database.rows.appendBigInt(BigInt(this.#next));
     this.database.rows.appendVarchar(row.source);
-    this.database.rows.appendVarchar(sha256Hex(content.toLowerCase()));
+    this.database.rows.appendHugeInt(contentHash(content.toLowerCase()));
     this.database.rows.appendInteger(tokens);
     this.database.rows.appendBlob(new Uint8Array(signature.buffer));
     this.database.rows.appendVarchar(JSON.stringify(row));
     this.database.rows.endRow();
     if (near) {
-      bandsOf(signature).forEach((hash, band) => {
-        this.database.bands.appendUTinyInt(band);
-        this.database.bands.appendUInteger(hash);
-        this.database.bands.appendBigInt(BigInt(this.#next));
-        this.database.bands.endRow();
-      });
+      this.database.bands.appendBigInt(BigInt(this.#next));
+      for (const hash of bandsOf(signature)) this.database.bands.appendUInteger(hash);
+      this.database.bands.endRow();
     }
     this.#next += 1;
     if (this.#next % flushEveryRows === 0) this.#flush();
@@ -89,64 +100,67 @@ export class StagingTable {
     this.database.bands.flushSync();
   }
 
-  /** Marks all but the first of what is the same; answers how many by reason. */
-  async deduplicate(): Promise<Readonly<Record<string, number>>> {
+  /** All but the first of what is the same. */
+  async findDuplicates(): Promise<Duplicates> {
     this.#flush();
-    if (this.deduplication.exact) {
-      await this.database.connection.run(`
-        INSERT INTO dropped SELECT s.seq, 'duplicate' FROM staged s
-        JOIN (SELECT hash, min(seq) AS first FROM staged GROUP BY hash HAVING count(*) > 1) f ON s.hash = f.hash
-        WHERE s.seq > f.first`);
-    }
-    if (this.deduplication.nearThreshold !== null) await this.#dropNearDuplicates(this.deduplication.nearThreshold);
-    const counts = await this.database.connection.runAndReadAll(
-      'SELECT reason, count(*)::INTEGER FROM dropped GROUP BY reason',
-    );
-    return Object.fromEntries(counts.getRows().map(([reason, count]) => [String(reason), Number(count)]));
+    const duplicates = new Duplicates(this.#next);
+    const { exact, nearThreshold } = this.deduplication;
+    if (exact) await this.#findExact(duplicates);
+    if (nearThreshold !== null) await this.#findNear(duplicates, nearThreshold);
+    return duplicates;
   }
 
-  async #dropNearDuplicates(threshold: number): Promise<void> {
-    // Each row is compared with the first of every bucket it is in: linear, where all pairs would be quadratic.
-    const candidates = await this.database.connection.stream(`
-      SELECT DISTINCT b.seq, f.first, s.signature AS own, t.signature AS other
-      FROM bands b
-      JOIN (SELECT band, hash, min(seq) AS first FROM bands GROUP BY band, hash HAVING count(*) > 1) f
-        ON b.band = f.band AND b.hash = f.hash AND b.seq > f.first
-      JOIN staged s ON s.seq = b.seq
-      JOIN staged t ON t.seq = f.first
-      WHERE b.seq NOT IN (SELECT seq FROM dropped)`);
-    const near = new Set<bigint>();
-    for await (const batch of candidates.yieldRowsJs()) {
-      for (const [seq, , own, other] of batch) {
-        if (similarity(signatureFrom(own), signatureFrom(other)) >= threshold) near.add(seq as bigint);
+  async #findExact(duplicates: Duplicates): Promise<void> {
+    for (const part of partsOf('hash', this.#next, rowsAtOnce)) {
+      const repeated = this.#read(`
+        SELECT s.seq FROM staged s
+        JOIN (SELECT hash, min(seq) AS first FROM staged WHERE ${part} GROUP BY hash HAVING count(*) > 1) f
+          ON s.hash = f.hash AND s.seq > f.first
+        WHERE ${part.replace('hash', 's.hash')}`);
+      for await (const [seq] of repeated) duplicates.add(Number(seq), 'duplicate');
+    }
+  }
+
+  /** Each row is compared with the first of every bucket it is in: linear, where all pairs would be quadratic. */
+  async #findNear(duplicates: Duplicates, threshold: number): Promise<void> {
+    for (const band of bands) {
+      const hash = `band${band}`;
+      for (const part of partsOf(hash, this.#next, rowsAtOnce)) {
+        await this.database.connection.run(`
+          INSERT INTO pairs SELECT b.seq, f.first FROM bands b
+          JOIN (SELECT ${hash}, min(seq) AS first FROM bands WHERE ${part} GROUP BY ${hash} HAVING count(*) > 1) f
+            ON b.${hash} = f.${hash} AND b.seq > f.first
+          WHERE b.${part}`);
       }
     }
-    const appender = await this.database.connection.createAppender('dropped');
-    for (const seq of [...near].sort((left, right) => (left < right ? -1 : 1))) {
-      appender.appendBigInt(seq);
-      appender.appendVarchar('near_duplicate');
-      appender.endRow();
+    const [[count] = []] = (await this.database.connection.runAndReadAll('SELECT count(*) FROM pairs')).getRowsJS();
+    for (const part of partsOf('seq', Number(count), pairsAtOnce)) {
+      // As a table of its own, whose size is known: what is joined must be gathered, and not all that is staged.
+      await this.database.connection.run(
+        `CREATE OR REPLACE TEMP TABLE compared AS SELECT DISTINCT seq, first FROM pairs WHERE ${part}`,
+      );
+      const candidates = this.#read(`
+        SELECT c.seq, s.signature, t.signature FROM compared c
+        JOIN staged s ON s.seq = c.seq
+        JOIN staged t ON t.seq = c.first`);
+      for await (const [seq, own, first] of candidates)
+        if (similarity(signatureFrom(own), signatureFrom(first)) >= threshold)
+          duplicates.add(Number(seq), 'near_duplicate');
     }
-    appender.closeSync();
   }
 
-  /** What is left, in the order it was added. */
-  async *kept(): AsyncGenerator<{ readonly body: string; readonly source: string; readonly tokens: number }> {
-    const result = await this.database.connection.stream(
-      'SELECT body, source, tokens FROM staged WHERE seq NOT IN (SELECT seq FROM dropped) ORDER BY seq',
-    );
-    for await (const batch of result.yieldRowsJs()) {
-      for (const [body, source, tokens] of batch)
+  /** What is no duplicate, in the order it was added. */
+  async *kept(duplicates: Duplicates): AsyncGenerator<KeptRow> {
+    // A single table is read in the order of its rows; to sort them would write all of them to the disk once more.
+    for await (const [seq, body, source, tokens] of this.#read('SELECT seq, body, source, tokens FROM staged')) {
+      if (!duplicates.has(Number(seq)))
         yield { body: body as string, source: source as string, tokens: tokens as number };
     }
   }
 
-  /** Deciles of the token counts of what is left: eleven numbers, from smallest to largest. */
-  async tokenDeciles(): Promise<readonly number[]> {
-    const result = await this.database.connection.runAndReadAll(`
-      SELECT unnest(quantile_disc(tokens, [0, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1]))::INTEGER
-      FROM staged WHERE seq NOT IN (SELECT seq FROM dropped)`);
-    return result.getRows().map(([value]) => Number(value));
+  async *#read(query: string): AsyncGenerator<readonly unknown[]> {
+    const result = await this.database.connection.stream(query);
+    for await (const batch of result.yieldRowsJs()) yield* batch;
   }
 
   close(): void {
@@ -156,6 +170,15 @@ export class StagingTable {
     this.database.instance.closeSync();
   }
 }
+
+/** Conditions on an integer column that divide the rows evenly, into as few parts as keep each as small as that. */
+function partsOf(column: string, rows: number, atOnce: number): string[] {
+  const parts = Math.max(1, Math.ceil(rows / atOnce));
+  return Array.from({ length: parts }, (_, part) => `${column} % ${parts} = ${part}`);
+}
+
+/** 127 bits of SHA-256. */
+const contentHash = (text: string): bigint => BigInt(`0x${sha256Hex(text).slice(0, 32)}`) >> 1n;
 
 const signatureFrom = (blob: unknown): Uint32Array => {
   const bytes = Uint8Array.from(blob as Uint8Array);
