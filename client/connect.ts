@@ -4,6 +4,7 @@ import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { ExternalStorage } from '@temporalio/common/lib/converter/extstore.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { SystemError } from '../dag/failures.js';
+import { refusalOf } from './temporal-error.js';
 
 export interface TemporalSettings {
   readonly address: string;
@@ -53,16 +54,19 @@ export function lazyClient(settings: TemporalSettings, externalStorage?: Externa
   return { client, close: () => connection.close() };
 }
 
-/** Throws `Unavailable` where nothing answers. */
+/** Throws `Unavailable` where nothing answers, `PermissionDenied` where the credentials are refused. */
 export async function connectClient(
   settings: TemporalSettings = temporalSettings(),
   externalStorage?: ExternalStorage,
 ): Promise<ConnectedClient> {
+  const connected = lazyClient(settings, externalStorage);
   try {
-    const connected = lazyClient(settings, externalStorage);
     await connected.client.connection.ensureConnected();
     return connected;
   } catch (cause) {
+    await connected.close();
+    const refusal = refusalOf(cause);
+    if (refusal !== undefined) throw refusal;
     throw new SystemError(
       'Unavailable',
       `No Temporal server answers at ${settings.address}: start one with "pawl dev", or set TEMPORAL_ADDRESS.`,

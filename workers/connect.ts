@@ -3,12 +3,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { TemporalSettings } from '../client/connect.js';
+import { refusalOf } from '../client/temporal-error.js';
 import { SystemError } from '../dag/failures.js';
 
 /** A server that is started together with its worker is waited for so long. */
 export const startPatienceMs = 10_000;
 
-/** Tries for `patienceMs`. Throws `Unavailable`. */
+/** Tries for `patienceMs`. Throws `Unavailable`, and `PermissionDenied` at once. */
 export async function connectWorker(
   { address, connection }: TemporalSettings,
   patienceMs = 0,
@@ -18,6 +19,8 @@ export async function connectWorker(
     try {
       return await NativeConnection.connect({ address, ...connection });
     } catch (cause) {
+      const refusal = refusalOf(cause);
+      if (refusal !== undefined) throw refusal;
       if (performance.now() - startedMs >= patienceMs)
         throw new SystemError(
           'Unavailable',

@@ -46,6 +46,10 @@ export async function runWorker(
   // Connects with a rollout's first request or the reaper's first look: the worker's own connection tells whether Temporal answers.
   const client = lazyClient(temporal, storage);
   const connection = await (connecting ?? connectWorker(temporal, startPatienceMs));
+  const disconnect = async (): Promise<void> => {
+    await connection.close();
+    await client.close();
+  };
   const worker = await createWorker({
     connection,
     namespace: temporal.namespace,
@@ -57,6 +61,10 @@ export async function runWorker(
     externalStorage: storage,
     temporal: tuning,
     logger,
+  }).catch(async (error: unknown) => {
+    // Else they keep the process alive, with nothing to do.
+    await disconnect();
+    throw error;
   });
   const keeper = new ServingKeeper({ endpoints: systems.endpoints, serving: systems.serving, log: logger });
   const reaper = new Reaper({ systems, client: client.client, log: logger });
@@ -73,8 +81,7 @@ export async function runWorker(
       await worker.run();
     } finally {
       await Promise.all(stopRounds.map((stop) => stop()));
-      await connection.close();
-      await client.close();
+      await disconnect();
     }
   };
   return { done: work(), taskQueue: worker.taskQueue, shutdown: () => worker.shutdown() };

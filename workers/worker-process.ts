@@ -2,7 +2,7 @@
 
 import { pino, stdSerializers } from 'pino';
 import { temporalSettings } from '../client/connect.js';
-import { SystemError } from '../dag/failures.js';
+import { sentenceOf, systemErrorOf } from '../client/temporal-error.js';
 import { connectWorker, startPatienceMs } from './connect.js';
 import { installRuntime } from './runtime.js';
 
@@ -28,9 +28,10 @@ export async function workerProcess(root: string, files: readonly string[]): Pro
     await worker.done;
     process.exit(0);
   } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    const { type, message } = error;
-    logger.fatal({ type }, message);
+    const known = systemErrorOf(error);
+    const { type, message } = known ?? { type: 'Internal', message: sentenceOf(error) };
+    // Of what nobody expected, the place as well.
+    logger.fatal({ type, ...(known === undefined ? { error } : {}) }, message);
     await new Promise((told) =>
       process.send === undefined ? told(undefined) : process.send({ failed: { type, message } }, told),
     );

@@ -108,6 +108,11 @@ describe('errors', () => {
     });
   });
 
+  test('an error whose details are empty is told by its message', () => {
+    const native = Object.assign(new Error('no such thing'), { code: 3, details: '' });
+    expect(tell(native).message).toMatch(/^no such thing /);
+  });
+
   test('an error that nobody expected is one line, and says how to see more', () => {
     const { message, exitCode } = tell(new TypeError('x is not a function\n    at here'));
     expect(message).toMatch(/^x is not a function .*PAWL_DEBUG=1/);
