@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { jsonSchemaOf } from './contract.js';
 import { SystemError } from './failures.js';
+import { nearestName } from './nearest-name.js';
 import type { Problem } from './validation.js';
 import { problemsOf } from './validation.js';
 
@@ -27,7 +28,7 @@ export interface RunInput<Params> {
 
 /**
  * Divides what a run is started with into parameters and options; an option that the parameters declare themselves is both.
- * Throws `InvalidInput` with every problem of either.
+ * Throws `InvalidInput` with every problem of either, names that are neither's included: `stopafter` would be a run to the end.
  */
 export function parseRunInput<Schema extends z.ZodType>(
   schema: Schema,
@@ -41,20 +42,23 @@ export function parseRunInput<Schema extends z.ZodType>(
       `${what}: a run is started with one JSON object, such as {"reason":"…"}, not with ${JSON.stringify(given).slice(0, 100)}`,
       { details: { problems: [{ path: '', message: 'must be one JSON object' }] } },
     );
-  const declared = declaredKeys(jsonSchemaOf(schema, 'input', what));
-  const entries = Object.entries(given);
-  const own = Object.fromEntries(entries.filter(([key]) => !optionNames.includes(key) || declared.has(key)));
+  const declared = declaredBy(jsonSchemaOf(schema, 'input', what));
+  const known = [...declared.keys, ...optionNames];
+  const unknown = declared.open ? [] : Object.keys(given).filter((key) => !known.includes(key));
+  const entries = Object.entries(given).filter(([key]) => !unknown.includes(key));
+  const own = Object.fromEntries(entries.filter(([key]) => !optionNames.includes(key) || declared.keys.has(key)));
   const params = schema.safeParse(own);
   // An option that the parameters declare with another meaning is theirs: what does not fit here is no problem.
   const options = runOptions.safeParse(
     Object.fromEntries(
-      entries.filter(([key, value]) => optionNames.includes(key) && (!declared.has(key) || fits(key, value))),
+      entries.filter(([key, value]) => optionNames.includes(key) && (!declared.keys.has(key) || fits(key, value))),
     ),
   );
-  if (params.success && options.success) return { params: params.data, options: options.data };
+  if (params.success && options.success && unknown.length === 0) return { params: params.data, options: options.data };
   throw refusal(what, [
     ...(params.success ? [] : problemsOf(params.error.issues, own)),
     ...(options.success ? [] : problemsOf(options.error.issues, given)),
+    ...unknown.map((key) => unknownKey(key, known)),
   ]);
 }
 
@@ -66,11 +70,31 @@ function refusal(what: string, problems: readonly Problem[]): SystemError {
   return new SystemError('InvalidInput', `${what}: ${count}: ${list}`, { details: { problems } });
 }
 
-/** The names of an object schema's properties, through unions and intersections. */
-function declaredKeys(schema: Readonly<Record<string, unknown>>): ReadonlySet<string> {
-  const keys = new Set(Object.keys((schema.properties as object | undefined) ?? {}));
-  for (const combination of ['anyOf', 'oneOf', 'allOf'] as const)
-    for (const part of (schema[combination] as Record<string, unknown>[] | undefined) ?? [])
-      for (const key of declaredKeys(part)) keys.add(key);
-  return keys;
+function unknownKey(key: string, known: readonly string[]): Problem {
+  const near = nearestName(key, known);
+  const hint = near === undefined ? `; known are ${[...new Set(known)].join(', ')}` : `: did you mean ${near}?`;
+  return { path: key, message: `is not known here${hint}` };
+}
+
+interface Declared {
+  readonly keys: ReadonlySet<string>;
+  /** Whether it takes other keys as well. */
+  readonly open: boolean;
+}
+
+/** The properties that a JSON Schema declares, through unions and intersections. */
+function declaredBy(schema: Readonly<Record<string, unknown>>): Declared {
+  const { properties, additionalProperties, type } = schema;
+  const parts = (['anyOf', 'oneOf', 'allOf'] as const).flatMap((combination) =>
+    ((schema[combination] as Record<string, unknown>[] | undefined) ?? []).map(declaredBy),
+  );
+  // What says nothing of its properties (any value, a reference) takes all; what is no object takes none.
+  const says = properties !== undefined || parts.length > 0 || (type !== undefined && type !== 'object');
+  return {
+    keys: new Set([
+      ...Object.keys((properties as object | undefined) ?? {}),
+      ...parts.flatMap(({ keys }) => [...keys]),
+    ]),
+    open: !says || (additionalProperties ?? false) !== false || parts.some(({ open }) => open),
+  };
 }

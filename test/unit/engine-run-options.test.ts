@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseRunInput } from '../../dag/run-options.js';
+import { readyMadeDags, readyMadeTasks } from '../../pipelines/ready-made.js';
+
+const readyMade = [
+  ...readyMadeDags.map(({ name, params: schema }) => ({ name, schema: schema })),
+  ...readyMadeTasks.map(({ name, alone }) => ({ name, schema: alone.params as z.ZodType })),
+];
 
 const params = z.strictObject({ model: z.string(), bound: z.number().default(1) });
 
@@ -36,12 +42,58 @@ describe('what a run is started with', () => {
     expect(parseRunInput(own, { by: 'ada', reason: 'why' }, 'either').params).toEqual({ by: 'ada', reason: 'why' });
   });
 
+  describe('a name that is neither', () => {
+    const plain = z.object({ model: z.string() });
+
+    it.each([
+      ['stopafter', 'stopAfter'],
+      ['dryrun', 'dryRun'],
+      ['dry-run', 'dryRun'],
+      ['raeson', 'reason'],
+      ['Model', 'model'],
+    ])('is refused, though the schema would drop it: %s', (name, meant) => {
+      const input = { model: 'm', [name]: 'x' };
+      expect(() => parseRunInput(plain, input, 'nightly')).toThrow(
+        `${name}: is not known here: did you mean ${meant}?`,
+      );
+    });
+
+    it('is refused by a union and an intersection of objects', () => {
+      const either = z.union([plain, z.object({ version: z.string() })]);
+      const both = plain.and(z.object({ version: z.string() }));
+      for (const schema of [either, both]) {
+        const input = { model: 'm', version: '1', dryrun: true };
+        expect(() => parseRunInput(schema, input, 'nightly')).toThrow('dryrun: is not known here');
+      }
+    });
+
+    it.each([
+      ['any keys', z.looseObject({ model: z.string() })],
+      ['keys of a kind', z.object({ model: z.string() }).catchall(z.string())],
+      ['a record', z.record(z.string(), z.string())],
+      ['one branch of any keys', z.union([z.object({ model: z.number() }), z.looseObject({})])],
+    ])('is a parameter where the schema takes %s', (_, schema) => {
+      const input = { model: 'm', tenant: 'acme' };
+      expect(parseRunInput(schema, input, 'nightly').params).toEqual(input);
+    });
+
+    it.each(readyMade)('is refused by the ready-made $name', ({ name, schema }) => {
+      expect(() => parseRunInput(schema, { dryrun: true }, name)).toThrow(
+        'dryrun: is not known here: did you mean dryRun?',
+      );
+    });
+  });
+
   it.each([
     [
       { model: 1, dryRun: 'yes' },
       'nightly: 2 problems: model: must be a string, not a number; dryRun: must be a boolean, not a string',
     ],
-    [{ modle: 'm' }, 'nightly: 2 problems: model: required; modle: is not known here'],
+    [{ modle: 'm' }, 'nightly: 2 problems: model: required; modle: is not known here: did you mean model?'],
+    [
+      { model: 'm', tenant: 1 },
+      'nightly: 1 problem: tenant: is not known here; known are model, bound, stopAfter, dryRun, reason, by',
+    ],
     [[], 'nightly: a run is started with one JSON object, such as {"reason":"…"}, not with []'],
     ['m', 'nightly: a run is started with one JSON object, such as {"reason":"…"}, not with "m"'],
     [undefined, 'nightly: 1 problem: model: required'],

@@ -65,7 +65,8 @@ describe('the client', () => {
     const bad = { name: 7, nmae: 'ada' } as unknown as { name: string };
     await expect(pawl.start(greeting, bad, { id })).rejects.toMatchObject({
       type: 'InvalidInput',
-      message: 'greeting: 2 problems: name: must be a string, not a number; nmae: is not known here',
+      message:
+        'greeting: 2 problems: name: must be a string, not a number; nmae: is not known here: did you mean name?',
     });
     await expect(pawl.start(greeting, { name: 'ada' }, { id, stopAfter: 'gret' })).rejects.toThrow(
       'its steps are greet',
