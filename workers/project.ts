@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Dag } from '../dag/dag.js';
 import { SystemError } from '../dag/failures.js';
@@ -89,6 +89,20 @@ const exportsOf = (module: Readonly<Record<string, unknown>>): unknown[] => {
   return [...new Set([...Object.values(module), ...inner])];
 };
 
+/** Not any other export, which may be half of the settings. Throws `InvalidInput` where there is none. */
+function defaultOf(module: Readonly<Record<string, unknown>>, where: string): unknown {
+  const wrapped = module['default'];
+  const given =
+    typeof wrapped === 'object' && wrapped !== null && '__esModule' in wrapped
+      ? (wrapped as { readonly default?: unknown }).default
+      : wrapped;
+  if (given != null) return given;
+  throw new SystemError(
+    'InvalidInput',
+    `${where} has no default export: write "export default defineConfig({ … })" in it.`,
+  );
+}
+
 const findConfig = (folder: string): string | undefined =>
   configNames.map((name) => join(folder, name)).find((path) => existsSync(path));
 
@@ -96,8 +110,8 @@ const findConfig = (folder: string): string | undefined =>
 export async function loadSettings(root: string): Promise<DeploymentSettings> {
   const folder = resolve(root);
   const configFile = findConfig(folder);
-  const config = configFile === undefined ? undefined : exportsOf(await load(configFile, folder))[0];
-  return resolveSettings(config, process.env);
+  if (configFile === undefined) return resolveSettings(undefined, process.env);
+  return resolveSettings(defaultOf(await load(configFile, folder), basename(configFile)), process.env);
 }
 
 /** Throws `InvalidInput` for a file that cannot be loaded, and where two models have one name. */
