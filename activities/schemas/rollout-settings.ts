@@ -3,7 +3,8 @@
 import { z } from 'zod';
 
 const milliseconds = z.number().int().positive();
-const share = z.number().min(0).max(1);
+/** Of errors: one of 0 could never pass, and every version would be rolled back in the end. */
+const errorShare = z.number().gt(0, 'must be above 0: no number of requests shows that none will ever fail').max(1);
 
 /** How a version is served; kept with the version in the registry, so that it can be served again years later. */
 export const serveSettings = z.object({
@@ -22,7 +23,7 @@ export const serveSettings = z.object({
 export type ServeSettings = z.output<typeof serveSettings>;
 
 const errorRateRule = z
-  .strictObject({ kind: z.literal('errorRate'), max: share.optional(), maxIncrease: share.optional() })
+  .strictObject({ kind: z.literal('errorRate'), max: errorShare.optional(), maxIncrease: errorShare.optional() })
   .refine((rule) => rule.max !== undefined || rule.maxIncrease !== undefined, 'give max, maxIncrease or both');
 const latencyRule = z
   .strictObject({

@@ -125,6 +125,11 @@ describe('a tally', () => {
   });
 });
 
+test.each([{ max: 0 }, { maxIncrease: 0 }])('an error rate of %j is refused, since it could never pass', (bound) => {
+  const rules = [{ kind: 'errorRate', ...bound }];
+  expect(() => rolloutSettings.parse({ rules })).toThrow(/must be above 0/);
+});
+
 test('a rise of latency finer than gateways can tell is refused, since it could never pass', () => {
   const rules = [{ kind: 'latency', percentile: 95, maxIncreasePercent: 2 }];
   expect(() => rolloutSettings.parse({ rules })).toThrow(/at least 5/);
