@@ -8,7 +8,7 @@ import { parseRunInput } from '../../dag/run-options.js';
 import { stopAfter } from '../../dag/stop-after.js';
 import type { Systems } from '../../systems/systems.js';
 import { graphOfTask, namesOf, type Catalog } from './catalog.js';
-import type { AdmitRequest, Admission, UnknownDagDetails } from './protocol.js';
+import type { AdmissionFailureDetails, AdmitRequest, Admission, UnknownDagDetails } from './protocol.js';
 
 export interface AdmitSettings {
   readonly catalog: Catalog;
@@ -20,6 +20,14 @@ export interface AdmitSettings {
 
 /** Throws `UnknownDag`, `InvalidInput` (every problem and its path), and what resolving the parameters throws. */
 export async function admit(settings: AdmitSettings, request: AdmitRequest): Promise<Admission> {
+  try {
+    return await admitted(settings, request);
+  } catch (error) {
+    throw withEnvironment(error, settings.systems.environment);
+  }
+}
+
+async function admitted(settings: AdmitSettings, request: AdmitRequest): Promise<Admission> {
   const { systems, models, deployWaitMs } = settings;
   const { name, input, trigger, logicalDate, workflowId, runId } = request;
   const entry = startable(settings, name);
@@ -46,6 +54,13 @@ export async function admit(settings: AdmitSettings, request: AdmitRequest): Pro
     dryRun: options.dryRun === true && fieldOf(params, 'dryRun') !== true,
     deployWaitMs,
   };
+}
+
+function withEnvironment(error: unknown, environment: string): unknown {
+  if (!(error instanceof SystemError)) return error;
+  const { type, message, retryable, cause } = error;
+  const details = { ...error.details, ...({ environment } satisfies AdmissionFailureDetails) };
+  return new SystemError(type, message, { details, retryable, cause });
 }
 
 interface Startable {

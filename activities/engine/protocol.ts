@@ -29,7 +29,12 @@ export interface Admission {
   readonly deployWaitMs: number;
 }
 
-/** The first detail of an `UnknownDag` failure. */
+/** Of the first detail of every failure to admit a run: whose lists it belongs to, which the run itself cannot know. */
+export interface AdmissionFailureDetails {
+  readonly environment: string;
+}
+
+/** Of the first detail of an `UnknownDag` failure. */
 export interface UnknownDagDetails {
   readonly deployWaitMs: number;
 }

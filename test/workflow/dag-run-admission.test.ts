@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { NativeConnection } from '@temporalio/worker';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
+import { listRuns } from '../../client/list-runs.js';
 import { isTrue } from '../../dag/condition.js';
 import { dag } from '../../dag/dag.js';
 import { task } from '../../dag/task.js';
@@ -69,6 +70,18 @@ describe('what a run is started with', () => {
       expect(failure.message).toContain(path);
     const scheduled = (await eventsOf(run)).filter((event) => event.activityTaskScheduledEventAttributes);
     expect(scheduled).toEqual([]);
+  });
+
+  it('is found among the failed runs of its environment where it was refused', async () => {
+    const refused = [await bench.start('judging', { model: 'x' }), await bench.start('juging', {})];
+    for (const run of refused) await failureOf(run);
+    const listed = async () => {
+      const found: string[] = [];
+      for await (const { workflowId } of listRuns(bench.client, 'dev', { outcome: 'failed' })) found.push(workflowId);
+      return found;
+    };
+    const ids = refused.map(({ workflowId }) => workflowId);
+    await expect.poll(listed, { timeout: 20_000 }).toEqual(expect.arrayContaining(ids));
   });
 
   it('is refused where it is no JSON object, and where it is missing', async () => {

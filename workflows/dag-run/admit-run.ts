@@ -10,6 +10,7 @@ import {
 } from '@temporalio/workflow';
 import type {
   Admission,
+  AdmissionFailureDetails,
   AdmitRequest,
   EngineActivities,
   UnknownDagDetails,
@@ -99,6 +100,10 @@ const waitOf = ({ details }: Cause): number => {
   const waitMs = (details as Partial<UnknownDagDetails> | undefined)?.deployWaitMs;
   return typeof waitMs === 'number' ? waitMs : defaultWaitMs;
 };
+
+/** Whose lists a run belongs to that was not admitted; `undefined` where nobody said. */
+export const environmentOf = (error: unknown): string | undefined =>
+  (causeOf(error).details as Partial<AdmissionFailureDetails> | undefined)?.environment;
 
 const failureOf = ({ type, sentence, details }: Cause): ApplicationFailure =>
   ApplicationFailure.create({
