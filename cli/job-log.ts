@@ -33,7 +33,7 @@ export interface FoundJob {
 
 /** The job of a step, or else of the step that began last. Throws `NotFound`. */
 export async function findJob(systems: Systems, run: RunView, step: string | undefined): Promise<FoundJob> {
-  const { workflowId, runId, steps } = run;
+  const { workflowId, firstRunId, steps } = run;
   const candidates = step === undefined ? newestFirst(run) : [step];
   if (step !== undefined && steps.length > 0 && !steps.some(({ id }) => id === step))
     throw new SystemError(
@@ -41,7 +41,7 @@ export async function findJob(systems: Systems, run: RunView, step: string | und
       `The run ${workflowId} has no step ${JSON.stringify(step)}: there are ${steps.map(({ id }) => id).join(', ')}.`,
     );
   for (const id of candidates) {
-    const found = jobOf(id, (await readClaim(addressOf(systems, runId, id)))?.claim);
+    const found = jobOf(id, (await readClaim(addressOf(systems, firstRunId, id)))?.claim);
     if (found !== undefined) return found;
   }
   throw new SystemError(
@@ -94,7 +94,7 @@ export class JobLog {
 
   async #live({ step, current }: FoundJob): Promise<string> {
     const compute = this.systems.compute.get(current.compute);
-    const ref = refOf(addressOf(this.systems, this.run.runId, step), current);
+    const ref = refOf(addressOf(this.systems, this.run.firstRunId, step), current);
     const parts: string[] = [];
     for (;;) {
       const from = this.#offset ?? (this.options.tailBytes === Infinity ? 0 : -this.options.tailBytes);
@@ -108,7 +108,7 @@ export class JobLog {
 
   async #kept({ step, current }: FoundJob): Promise<string> {
     const { objects, environment } = this.systems;
-    const { key } = addressOf(this.systems, this.run.runId, step);
+    const { key } = addressOf(this.systems, this.run.firstRunId, step);
     const object = jobLogKey(environment, key, current.epoch);
     try {
       const bytes = await buffer((await objects.get(object)).body);

@@ -18,6 +18,10 @@ const queryTimeoutMs = 5_000;
 const dagOf = ({ typedSearchAttributes, type }: WorkflowExecutionDescription): string =>
   typedSearchAttributes.get(keyword('PawlDag')) ?? type;
 
+/** A server may leave it out for a run that was never continued or reset. */
+const firstRunOf = ({ raw, runId }: WorkflowExecutionDescription): string =>
+  raw.workflowExecutionInfo?.firstRunId || runId;
+
 export class RunReader {
   constructor(
     readonly client: PawlClient,
@@ -56,6 +60,7 @@ export class RunReader {
     return {
       workflowId,
       runId: described.runId,
+      firstRunId: firstRunOf(described),
       dag: dagOf(described),
       model: described.typedSearchAttributes.get(keyword('PawlModel')) ?? null,
       outcome: isOpen ? 'running' : (outcome ?? described.status.name.toLowerCase()),
@@ -82,7 +87,7 @@ export class RunReader {
   }
 
   async #recorded(described: WorkflowExecutionDescription): Promise<readonly StepView[] | undefined> {
-    const key = runKey(this.client.environment, dagOf(described), described.runId);
+    const key = runKey(this.client.environment, dagOf(described), firstRunOf(described));
     const found = await readJson(this.objects, key, runRecord).catch(() => undefined);
     if (found === undefined) return undefined;
     const { graph, steps } = found.value;

@@ -10,6 +10,8 @@ import { table } from './table.js';
 export interface RunView {
   readonly workflowId: string;
   readonly runId: string;
+  /** By which its record and its jobs are found: after a reset another one than `runId`. */
+  readonly firstRunId: string;
   /** Or the task that was started alone. */
   readonly dag: string;
   readonly model: string | null;

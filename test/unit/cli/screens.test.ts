@@ -26,6 +26,7 @@ const step = (id: string, changes: Partial<StepView> = {}): StepView => ({
 const view = (steps: StepView[], changes: Partial<RunView> = {}): RunView => ({
   workflowId: 'life/dev/1',
   runId: 'r1',
+  firstRunId: 'r1',
   dag: 'life',
   model: null,
   outcome: 'running',

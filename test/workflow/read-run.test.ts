@@ -1,0 +1,46 @@
+// How a command reads a run that Temporal was asked to reset.
+
+import { randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { RunReader } from '../../cli/read-run.js';
+import { PawlClient } from '../../client/client.js';
+import { dag } from '../../dag/dag.js';
+import { task } from '../../dag/task.js';
+import { openBench, resultOf } from './engine-fixture.js';
+
+const greet = task({
+  name: 'greet',
+  version: '1',
+  input: z.object({}),
+  output: z.object({ said: z.string() }),
+  run: () => ({ said: 'hello' }),
+});
+const greeting = dag({ name: 'greeting', params: z.object({}) }, ({ step }) => step(greet, {}));
+
+it('finds its record, with no worker, under the run that began it', async () => {
+  const bench = await openBench([], { withoutWorker: true });
+  try {
+    const worker = await bench.addWorker({ dags: [greeting] });
+    const run = await bench.start('greeting');
+    await resultOf(run);
+    const { events } = await run.fetchHistory();
+    const firstTask = events?.find((event) => event.workflowTaskCompletedEventAttributes != null);
+    const { runId } = await bench.client.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: run.workflowId, runId: run.firstExecutionRunId },
+      reason: 'a test',
+      workflowTaskFinishEventId: firstTask?.eventId ?? null,
+      requestId: randomUUID(),
+    });
+    await bench.client.workflow.getHandle(run.workflowId, runId ?? '').result();
+    await worker.stop();
+
+    const pawl = new PawlClient({ client: bench.client, environment: 'dev', taskQueue: bench.taskQueue });
+    const view = await new RunReader(pawl, bench.objects).read(run.workflowId);
+    expect(view).toMatchObject({ runId, firstRunId: run.firstExecutionRunId, outcome: 'succeeded' });
+    expect(view.steps).toMatchObject([{ id: 'greet', status: 'success' }]);
+  } finally {
+    await bench.close();
+  }
+});
