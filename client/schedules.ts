@@ -33,8 +33,9 @@ export interface ApplyOptions extends ScheduleScope {
 
 /**
  * Brings an owner's schedules in an environment's task queue to what is wanted, or with `dryRun` only says what would change.
- * Idempotent. A person's pause of a schedule stays. Throws `InvalidInput` for a duplicate name or a cron that Temporal refuses,
- * and `Conflict` for a name that another owner has, before anything is changed.
+ * Idempotent. A person's pause of a schedule stays. Throws `Conflict`, before anything is changed, for a name that another owner
+ * has; and `InvalidInput` for a cron that Temporal refuses, which it says only when it is told of the schedule: those before it
+ * in the list are as wanted by then, and those behind it as they were.
  */
 export async function applySchedules(
   client: Client,
