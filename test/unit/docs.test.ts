@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import ts from 'typescript';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createProgram } from '../../cli/program.js';
+import { triggerRules } from '../../dag/graph.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const markdownIn = (folder: string): string[] =>
@@ -61,6 +62,12 @@ test('every incident is rehearsed by a test that is there', () => {
     expect(named.length, rehearsal).toBeGreaterThan(0);
     for (const [, file = '', phrase = ''] of named) expect(read(file)).toContain(phrase);
   }
+});
+
+test('the page on pipelines tells every trigger rule, and no other', () => {
+  const [, section = ''] = read('docs/pipelines.md').split('## Trigger rules');
+  const told = [...section.split('## ')[0]!.matchAll(/^\| `(\w+)` /gm)].map(([, name]) => name!);
+  expect(told.filter((name) => name !== 'triggerRule')).toEqual(triggerRules);
 });
 
 /** Words of a shell line; what stands in quotes is one. */
