@@ -45,7 +45,7 @@ export async function planRollout(systems: Systems, request: RolloutRequest): Pr
     if (state?.challenger != null && (request.toVersion === null || request.toVersion === state.champion))
       return `The trial of version ${state.challenger} would be aborted; version ${state.champion ?? ''} would stay.`;
     if (state?.champion == null) return 'There is nothing to roll back.';
-    if (version === null) return 'No previous version is known: name one with toVersion.';
+    if (version === null) return 'No previous version is known: name one with toVersion (pawl rollback --to).';
     if (version === state.champion) return `Version ${version} is the champion already: nothing would happen.`;
     return `Version ${version} would be launched where it is not running, probed, and become the champion again.`;
   }

@@ -1,6 +1,7 @@
 // How a model is served and rolled out: the settings that a model's file gives, with their defaults.
 
 import { z } from 'zod';
+import { parseWith } from '../../dag/validation.js';
 
 const milliseconds = z.number().int().positive();
 /** Of errors: one of 0 could never pass, and every version would be rolled back in the end. */
@@ -76,5 +77,6 @@ export type RolloutSettings = z.output<typeof rolloutSettings>;
 /** What a model's file may write. */
 export type RolloutSettingsInput = z.input<typeof rolloutSettings>;
 
-/** How a challenger takes over, in a model's file. Throws a ZodError for what does not fit. */
-export const canary = (settings: RolloutSettingsInput = {}): RolloutSettings => rolloutSettings.parse(settings);
+/** How a challenger takes over, in a model's file. Throws `InvalidInput` with every problem for what does not fit. */
+export const canary = (settings: RolloutSettingsInput = {}): RolloutSettings =>
+  parseWith(rolloutSettings, settings, 'canary');

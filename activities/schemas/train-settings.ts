@@ -1,6 +1,7 @@
 // How a model is trained: the `train` part of a model's file, and the constructors of its recipes.
 
 import { z } from 'zod';
+import { parseWith } from '../../dag/validation.js';
 import { hourMs, jobPlaces, ownProgram } from './job-places.js';
 
 const count = z.number().int().positive();
@@ -63,13 +64,13 @@ const fullRecipe = z.strictObject({
 export const recipe = z.discriminatedUnion('kind', [loraRecipe, fullRecipe]);
 export type Recipe = z.output<typeof recipe>;
 
-/** Trains small matrices beside the base model's own (Hu et al. 2021). Throws a ZodError for what does not fit. */
+/** Trains small matrices beside the base model's own (Hu et al. 2021). Throws `InvalidInput` with every problem for what does not fit. */
 export const lora = (settings: Omit<z.input<typeof loraRecipe>, 'kind'> = {}): Recipe =>
-  loraRecipe.parse({ kind: 'lora', ...settings });
+  parseWith(loraRecipe, { kind: 'lora', ...settings }, 'lora');
 
-/** Trains every weight of the base model. Throws a ZodError for what does not fit. */
+/** Trains every weight of the base model. Throws `InvalidInput` with every problem for what does not fit. */
 export const full = (settings: Omit<z.input<typeof fullRecipe>, 'kind'> = {}): Recipe =>
-  fullRecipe.parse({ kind: 'full', ...settings });
+  parseWith(fullRecipe, { kind: 'full', ...settings }, 'full');
 
 export const trainSettings = z
   .strictObject({

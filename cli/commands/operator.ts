@@ -40,7 +40,7 @@ export function operatorCommands(program: Command): void {
       .description(description)
       .argument('<model>', 'whose rollout')
       .option('--version <number>', 'the version that is meant; refused for another', versionNumber)
-      .requiredOption('--reason <text>', 'why; it stays in the history');
+      .requiredOption('--reason <text>', 'why; Temporal’s history of the rollout keeps it');
     complete<Options>(
       command,
       [[`pawl ${word} support-bot --version 42 --reason "…"`, 'the version makes sure that both mean the same']],

@@ -66,7 +66,10 @@ export function runsCommand(program: Command): void {
         ];
       });
       const header = ['RUN', 'OUTCOME', 'MODEL', 'TRIGGER', 'STARTED', 'TOOK'].map(style.dim);
-      const none = [`No runs in ${client.environment} yet: start one with "pawl run".`];
+      const isNarrowed = dag !== undefined || model !== undefined || outcome !== undefined || open === true;
+      const none = isNarrowed
+        ? [`No run in ${client.environment} is like that: "pawl runs" lists all.`]
+        : [`No runs in ${client.environment} yet: start one with "pawl run".`];
       output.answer({ runs }, runs.length === 0 ? none : table(rows, { header, columns: output.columns }));
     },
   );

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { evaluateSettings } from '../../activities/schemas/evaluate-settings.js';
 import { dataSettings } from '../../activities/schemas/data-settings.js';
+import { canary } from '../../activities/schemas/rollout-settings.js';
 import { full, lora, trainSettings } from '../../activities/schemas/train-settings.js';
 import { model } from '../../pipelines/model.js';
 import { atLeast } from '../../stats/gate.js';
@@ -121,4 +122,12 @@ test('an instruction for messages is refused: they have a form of their own', ()
 test('messages beside a prompt and an answer are refused: only one of the two can be learnt', () => {
   const fields = { messages: 'chat', prompt: 'q', completion: 'a' };
   expect(() => dataSettings.parse({ source: 's3://lake/a/', fields })).toThrow(/leave one of the two out/);
+});
+
+test('a wrong value within a helper is told with its path, not as a parser’s dump', () => {
+  const wrong = { pauseMs: 'x', weights: [50, 10] } as unknown as Parameters<typeof canary>[0];
+  expect(() => canary(wrong)).toThrow(
+    'canary: 2 problems: weights: the weights must rise; pauseMs: must be a number, not a string',
+  );
+  expect(() => lora({ learningRate: -1 })).toThrow(/^lora: 1 problem: learningRate: /);
 });

@@ -56,7 +56,8 @@ async function prepare(
   if (state === null || state.champion === null)
     throw endTrial(`The endpoint of ${model} has no champion: there is nothing to roll back.`);
   const target = request.toVersion ?? state.previous;
-  if (target === null) throw endTrial(`The endpoint of ${model} has no previous version: name one with toVersion.`);
+  if (target === null)
+    throw endTrial(`The endpoint of ${model} has no previous version: name one with toVersion (pawl rollback --to).`);
   operation.version = target;
   operation.generation = state.generation;
   if (target === state.champion && state.trial === null) {
