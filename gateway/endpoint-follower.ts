@@ -142,18 +142,15 @@ export class EndpointFollower {
   }
 
   async #readList(): Promise<void> {
-    const models: string[] = [];
+    const found: ModelRoute[] = [];
     try {
-      await this.#withTimeout('the list of endpoints', async () => {
-        for await (const model of this.#options.endpoints.models()) models.push(model);
-      });
+      for await (const model of this.#eachInTime('the list of endpoints', this.#options.endpoints.models()))
+        if (!this.#routes.has(model)) found.push(this.#adopt(new ModelRoute(model, this.#sawAll)));
+      this.#sawAll = true;
     } catch (error) {
-      this.#options.log.warn({ error: sentence(error) }, 'cannot list the endpoints');
-      return;
+      this.#options.log.warn({ error: sentence(error), found: found.length }, 'cannot list the endpoints');
     }
-    const isNew = models.filter((model) => !this.#routes.has(model));
-    const found = isNew.map((model) => this.#adopt(new ModelRoute(model, this.#sawAll)));
-    this.#sawAll = true;
+    // Also where the list broke off: what is known by then can be routed.
     await this.#refreshAll(found, 'everything');
   }
 
@@ -258,6 +255,16 @@ export class EndpointFollower {
     } catch (error) {
       if (!(error instanceof SystemError && error.type === 'Corrupt')) throw error;
       this.#options.log.warn({ model, version: target.version, error: error.message }, 'the last address is kept');
+    }
+  }
+
+  /** The time holds for each of them: a long list has many pages. */
+  async *#eachInTime<T>(what: string, values: AsyncIterable<T>): AsyncGenerator<T> {
+    const iterator = values[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await this.#withTimeout(what, () => iterator.next());
+      if (next.done === true) return;
+      yield next.value;
     }
   }
 

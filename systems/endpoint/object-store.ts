@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemError } from '../../dag/failures.js';
 import { createJson, readJson, writeJson } from '../object-store/json-object.js';
 import { endpointHistoryKey, endpointHistoryPrefix, endpointKey, endpointsPrefix } from '../object-store/keys.js';
-import { listFolder } from '../object-store/list-folder.js';
 import type { ObjectStore } from '../object-store/port.js';
 import type { EndpointReading, Endpoints, EndpointWrite } from './port.js';
 import { endpointState } from './state.js';
@@ -48,7 +47,7 @@ export class ObjectStoreEndpoints implements Endpoints {
   /** Those whose object is lost but whose history is there, too. */
   async *models(): AsyncGenerator<string> {
     const seen = new Set<string>();
-    for await (const child of listFolder(this.#objects, endpointsPrefix(this.#environment))) {
+    for await (const child of this.#objects.listChildren(endpointsPrefix(this.#environment))) {
       const model = child.replace(/(?:\.json|\/)$/, '');
       if (!seen.has(model)) yield model;
       seen.add(model);

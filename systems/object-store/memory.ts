@@ -118,6 +118,15 @@ export class MemoryObjectStore implements ObjectStore {
     }
   }
 
+  async *listChildren(prefix: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<string> {
+    const names = new Set<string>();
+    for await (const { key } of this.list(prefix, options)) {
+      const rest = key.slice(prefix.length);
+      names.add(rest.slice(0, rest.indexOf('/') + 1) || rest);
+    }
+    yield* names;
+  }
+
   #entries(): Map<string, Entry> {
     const entries = this.#buckets.get(this.bucketName);
     if (entries !== undefined) return entries;

@@ -53,4 +53,9 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
   /** In key order, page by page. */
   list(prefix: string, options?: { startAfter?: string; signal?: AbortSignal }): AsyncIterable<ObjectInfo>;
+  /**
+   * The names of the objects (`a.json`) and folders (`a/`) right below `prefix`, which is empty or ends with a slash: each
+   * once, page by page, in as many requests as there are pages, whatever lies in the folders.
+   */
+  listChildren(prefix: string, options?: { signal?: AbortSignal }): AsyncIterable<string>;
 }

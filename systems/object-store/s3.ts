@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, HeadObjectCommandOutput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { SystemError } from '../../dag/failures.js';
 import { partsOfBytes, partsOfStream } from './body-parts.js';
 import type { BodyPart } from './body-parts.js';
@@ -208,24 +208,36 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async *list(prefix: string, options: { startAfter?: string; signal?: AbortSignal } = {}): AsyncGenerator<ObjectInfo> {
-    const { listPageSize } = this.#settings;
-    const client = await this.#connection.client();
-    let position: { StartAfter?: string; ContinuationToken?: string } =
-      options.startAfter === undefined ? {} : { StartAfter: options.startAfter };
-    for (;;) {
-      const input = {
-        Bucket: this.bucketName,
-        Prefix: checkPrefix(prefix),
-        ...position,
-        ...(listPageSize === undefined ? {} : { MaxKeys: listPageSize }),
-      };
-      const page = await this.#attempt('list', prefix, options.signal, () =>
-        client.listObjectsV2(input, sendOptions(options.signal)),
-      );
-      for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
+    const from = options.startAfter === undefined ? {} : { StartAfter: options.startAfter };
+    for await (const { Contents = [] } of this.#pages({ Prefix: checkPrefix(prefix), ...from }, options.signal)) {
+      for (const { Key, Size, ETag, LastModified } of Contents) {
         if (Key === undefined) continue;
         yield { key: Key, sizeBytes: Size ?? 0, etag: ETag ?? '', modifiedAt: LastModified ?? new Date(0) };
       }
+    }
+  }
+
+  async *listChildren(prefix: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<string> {
+    const input = { Prefix: checkPrefix(prefix), Delimiter: '/' };
+    for await (const { Contents = [], CommonPrefixes = [] } of this.#pages(input, options.signal)) {
+      for (const key of [...Contents.map(({ Key }) => Key), ...CommonPrefixes.map(({ Prefix }) => Prefix)])
+        if (key !== undefined) yield key.slice(prefix.length);
+    }
+  }
+
+  async *#pages(
+    input: { readonly Prefix: string; readonly Delimiter?: string; readonly StartAfter?: string },
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<ListObjectsV2CommandOutput> {
+    const { listPageSize } = this.#settings;
+    const client = await this.#connection.client();
+    const all = { Bucket: this.bucketName, ...input, ...(listPageSize === undefined ? {} : { MaxKeys: listPageSize }) };
+    let position = {};
+    for (;;) {
+      const page = await this.#attempt('list', input.Prefix, signal, () =>
+        client.listObjectsV2({ ...all, ...position }, sendOptions(signal)),
+      );
+      yield page;
       if (page.IsTruncated !== true || page.NextContinuationToken === undefined) return;
       position = { ContinuationToken: page.NextContinuationToken };
     }

@@ -8,7 +8,6 @@ import { digestOf } from '../../dag/digest.js';
 import { SystemError } from '../../dag/failures.js';
 import { createJson, readJson, writeJson } from '../object-store/json-object.js';
 import { modelsPrefix, versionByDigestKey, versionKey, versionsPrefix, versionTagsKey } from '../object-store/keys.js';
-import { listFolder } from '../object-store/list-folder.js';
 import type { ObjectStore } from '../object-store/port.js';
 import { Aliases } from './aliases.js';
 import { changeJson } from './change-json.js';
@@ -81,7 +80,7 @@ export class ObjectStoreRegistry implements Registry {
 
   /** Those that have a version. */
   async *models(): AsyncGenerator<string> {
-    for await (const child of listFolder(this.#objects, modelsPrefix())) {
+    for await (const child of this.#objects.listChildren(modelsPrefix())) {
       const model = child.replace(/\/$/, '');
       if (child !== model && (await this.#objects.head(versionKey(model, 1))) !== undefined) yield model;
     }

@@ -328,6 +328,18 @@ describe('an endpoint writer whose answers are lost on the way', () => {
     await proxy.stop();
   });
 
+  it('lists its models in one request for a page, however many they are', async () => {
+    const own = `dev-${randomUUID().slice(0, 8)}`;
+    const models = Array.from({ length: 20 }, (_, n) => `bot-${n}`);
+    for (const model of models) {
+      await through.put(endpointKey(own, model), '{}');
+      await through.put(endpointHistoryKey(own, model, 1), '{}');
+    }
+    const requests = proxy.faults.add({ kind: 'slow', delayMs: 0, times: Infinity });
+    expect((await collect(new ObjectStoreEndpoints(through, own).models())).sort()).toEqual(models.sort());
+    expect(requests.hits).toBe(1);
+  });
+
   for (const kind of ['drop-after', 'error-after', 'drop', 'error'] as const) {
     for (const [what, match] of [
       ['object', isObject],

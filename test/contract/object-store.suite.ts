@@ -284,6 +284,44 @@ export function objectStoreContract({ name, open }: ObjectStoreUnderTest): void 
       }
     });
 
+    it('lists the objects and folders right below a prefix, each once, over several pages', async () => {
+      const prefix = fresh();
+      const models = Array.from({ length: 130 }, (_, n) => `bot-${String(n).padStart(3, '0')}`);
+      const keys = models.flatMap((model) => [`${model}.json`, `${model}/history/1.json`, `${model}/history/2.json`]);
+      const odd = [
+        'a',
+        'a-b/c',
+        'a.json',
+        'lost/x/y/z',
+        'größe ä/日.json',
+        'only.json',
+        'per%cent 100%/a b',
+        'q?x#y/e',
+      ];
+      for (let start = 0; start < keys.length; start += 50)
+        await Promise.all(keys.slice(start, start + 50).map((key) => store.put(`${prefix}/${key}`, 'x')));
+      for (const key of odd) await store.put(`${prefix}/odd/${key}`, 'x');
+      await store.put(`${prefix}-neighbour/a/b`, 'x');
+      const names = async (folder: string): Promise<string[]> => {
+        const found: string[] = [];
+        for await (const name of store.listChildren(folder)) found.push(name);
+        return found.sort();
+      };
+      const ofModels = models.flatMap((model) => [`${model}.json`, `${model}/`]);
+      expect(await names(`${prefix}/`)).toEqual([...ofModels, 'odd/'].sort());
+      expect(await names(`${prefix}/odd/`)).toEqual(
+        ['a', 'a-b/', 'a.json', 'größe ä/', 'lost/', 'only.json', 'per%cent 100%/', 'q?x#y/'].sort(),
+      );
+      expect(await names(`${prefix}/none/`)).toEqual([]);
+      expect(await names('')).toContain('contract/');
+      await expect(names('../')).rejects.toMatchObject({ type: 'InvalidInput' });
+      await expect(
+        store.bucket('no-such-bucket-anywhere').listChildren('')[Symbol.asyncIterator]().next(),
+      ).rejects.toMatchObject({
+        type: 'NotFound',
+      });
+    });
+
     it('refuses keys that could leave their folder', async () => {
       for (const key of ['../a', 'a/../b', '/a', 'a//b', '', 'a\0b', 'a\\b', 'a/%2e%2e/b']) {
         await expect(store.put(key, 'x'), key).rejects.toMatchObject({ type: 'InvalidInput' });

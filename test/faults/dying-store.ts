@@ -55,5 +55,9 @@ export function dyingStore(
       alive();
       yield* store.list(prefix, options);
     },
+    async *listChildren(prefix: string, options?: { signal?: AbortSignal }) {
+      alive();
+      yield* store.listChildren(prefix, options);
+    },
   };
 }

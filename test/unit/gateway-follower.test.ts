@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SystemError } from '../../dag/failures.js';
-import { EndpointFollower } from '../../gateway/endpoint-follower.js';
+import { EndpointFollower, type FollowerOptions } from '../../gateway/endpoint-follower.js';
 import { Measurements } from '../../gateway/measurement.js';
 import type { EndpointReading } from '../../systems/endpoint/port.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
@@ -13,28 +14,34 @@ let readRecord: (version: number) => Promise<RecordReading | undefined>;
 let read: () => Promise<EndpointReading | undefined>;
 let listed: string[];
 let follower: EndpointFollower;
+/** Added to the clock of every follower. */
+let laterMs: number;
 
+const followerOf = (endpoints: FollowerOptions['endpoints'], over: Partial<FollowerOptions> = {}): EndpointFollower =>
+  new EndpointFollower({
+    endpoints,
+    records: { read: (_, version) => readRecord(version) },
+    measurements: new Measurements(() => performance.now() + laterMs),
+    timeouts: { connectTimeoutMs: 1, headersTimeoutMs: 1, bodyTimeoutMs: 1 },
+    pollMs: 3_600_000,
+    readTimeoutMs: 200,
+    log: { info: () => undefined, warn: () => undefined },
+    ...over,
+  });
 const away = (): Promise<never> => Promise.reject(new SystemError('Unavailable', 'The object store is away.'));
 const lease = (generation: number) => ({ generation, trial: 'trial-1', leaseMs: 90_000 });
 
 beforeEach(() => {
   state = endpointOf();
   listed = ['bot'];
+  laterMs = 0;
   read = async () => (state === undefined ? undefined : { state, etag: '' });
   readRecord = async (version) => ({ record: recordOf(version, `http://127.0.0.1:${9_000 + version}`), etag: '' });
-  follower = new EndpointFollower({
-    endpoints: {
-      async *models() {
-        yield* listed;
-      },
-      read: () => read(),
+  follower = followerOf({
+    async *models() {
+      yield* listed;
     },
-    records: { read: (_, version) => readRecord(version) },
-    measurements: new Measurements(() => performance.now()),
-    timeouts: { connectTimeoutMs: 1, headersTimeoutMs: 1, bodyTimeoutMs: 1 },
-    pollMs: 3_600_000,
-    readTimeoutMs: 200,
-    log: { info: () => undefined, warn: () => undefined },
+    read: () => read(),
   });
 });
 afterEach(() => follower.stop());
@@ -118,25 +125,63 @@ describe('a follower', () => {
     await models;
     expect(follower.ready).toBe(true);
     await follower.stop();
-    const blind = new EndpointFollower({
-      endpoints: {
-        async *models() {
-          await away();
-        },
-        read: async () => ({ state: trialOf(5, 10), etag: '' }),
+    const blind = followerOf({
+      async *models() {
+        await away();
       },
-      records: { read: (_, version) => readRecord(version) },
-      measurements: new Measurements(() => performance.now()),
-      timeouts: { connectTimeoutMs: 1, headersTimeoutMs: 1, bodyTimeoutMs: 1 },
-      pollMs: 3_600_000,
-      readTimeoutMs: 200,
-      log: { info: () => undefined, warn: () => undefined },
+      read: async () => ({ state: trialOf(5, 10), etag: '' }),
     });
     await blind.start();
     expect(blind.ready).toBe(false);
     expect(await blind.sync('bot')).toBe(5);
     expect(blind.renewLease('bot', lease(5))).toEqual({ lease: 'expired' });
     await blind.stop();
+  });
+
+  test('routes what it has been told of while the rest of a long list is on its way', async () => {
+    const models = Array.from({ length: 6 }, (_, n) => `bot-${n}`);
+    let isAway = true;
+    const of = (name: string) => ({ state: endpointOf({ model: name }), etag: '' });
+    const endpoints: FollowerOptions['endpoints'] = {
+      async *models() {
+        for (const model of models) {
+          // A page each, all of them together beyond what one read may take.
+          await sleep(100);
+          if (isAway && model === 'bot-3') await away();
+          yield model;
+        }
+      },
+      read: async (model) => of(model),
+    };
+    const patient = followerOf(endpoints, { pollMs: 20, readTimeoutMs: 400 });
+    await patient.start();
+    const followed = (): string[] => patient.routes.map(({ model, generation }) => `${model} ${generation}`);
+    await expect.poll(followed, { timeout: 10_000 }).toEqual(['bot-0 1', 'bot-1 1', 'bot-2 1']);
+    expect(patient.ready).toBe(false);
+    isAway = false;
+    await expect.poll(() => patient.ready, { timeout: 10_000 }).toBe(true);
+    expect(patient.routes.map(({ model }) => model)).toEqual(models);
+    await patient.stop();
+  });
+
+  test('does not wait for a list that hangs', async () => {
+    const blind = followerOf({
+      async *models() {
+        yield 'bot';
+        await new Promise(() => undefined);
+      },
+      read: () => read(),
+    });
+    await blind.start();
+    expect(blind.ready).toBe(false);
+    expect(blind.route('bot')?.generation).toBe(1);
+    await blind.stop();
+  });
+
+  test('is not ready before it has read every endpoint that there was', async () => {
+    read = away;
+    await follower.start();
+    expect(follower.ready).toBe(false);
   });
 
   test('answers generation 0 where there is no endpoint, and does not keep it', async () => {
