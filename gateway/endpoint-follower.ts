@@ -52,9 +52,12 @@ export class EndpointFollower {
     this.#nowMs = options.measurements.nowMs;
   }
 
-  /** Whether every endpoint that there was has been read: before that, users are better sent elsewhere. */
+  /**
+   * Whether every endpoint that there was has been read: before that, users are better sent elsewhere. One that came later
+   * counts for itself alone: no other gateway knows it better.
+   */
   get ready(): boolean {
-    return this.#sawAll && this.routes.every(({ wasRead }) => wasRead);
+    return this.#sawAll && this.routes.every(({ wasRead, wasAbsent }) => wasRead || wasAbsent);
   }
 
   get routes(): readonly ModelRoute[] {

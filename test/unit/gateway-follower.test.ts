@@ -178,6 +178,21 @@ describe('a follower', () => {
     await blind.stop();
   });
 
+  test('stays ready when an endpoint comes that it cannot read', async () => {
+    await follower.start();
+    listed = ['bot', 'new'];
+    const known = read;
+    read = away;
+    laterMs = 60_000;
+    follower.lookForNewModels();
+    await expect.poll(() => follower.route('new'), { timeout: 10_000 }).toBeDefined();
+    expect(follower.ready).toBe(true);
+    expect(follower.route('new')?.wasRead).toBe(false);
+    read = known;
+    await follower.sync('new');
+    expect(follower.route('new')?.generation).toBe(1);
+  });
+
   test('is not ready before it has read every endpoint that there was', async () => {
     read = away;
     await follower.start();
