@@ -2,21 +2,36 @@
 // path; under `/v1/` it is the header `x-pawl-model`, or the JSON field `model` as in OpenAI's API.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { findModel } from '../systems/serving/model-field.js';
 import { isJson, limitedStream, planBody, takeWhole, type BodyLimits } from './body.js';
 import { Exchange, type ExchangeContext } from './exchange.js';
 import { answerError, bodyTooLarge, noModelNamed, notReady, unknownModel, unknownPath } from './user-errors.js';
 
 const modelsPrefix = '/models/';
+/** Set by itself: without a limit for whole requests, Node has none for their headers either. */
+const headersTimeout = 60_000;
+/** From then on the system asks a user who says nothing whether he is still there. */
+const keepAliveInitialDelay = 60_000;
+
+export interface DataServerContext extends ExchangeContext, BodyLimits {
+  /** Longest silence of a user whose request is arriving, or who has an answer to read. */
+  readonly userSilenceMs: number;
+}
 
 export class DataServer {
-  readonly #context: ExchangeContext & BodyLimits;
+  readonly #context: DataServerContext;
   readonly server: Server;
   #isClosing = false;
 
-  constructor(context: ExchangeContext & BodyLimits) {
+  constructor(context: DataServerContext) {
     this.#context = context;
-    this.server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (req, res) => this.#handle(req, res));
+    this.server = createServer(
+      { keepAliveTimeout: 65_000, requestTimeout: 0, headersTimeout, keepAlive: true, keepAliveInitialDelay },
+      (req, res) => this.#handle(req, res),
+    );
+    // Node ends a connection that is silent for so long, unless it has a request that listens for it.
+    this.server.timeout = context.userSilenceMs;
   }
 
   /** Takes no more connections, waits for what is under way for at most `graceMs`, and cuts the rest. */
@@ -34,6 +49,10 @@ export class DataServer {
   #handle(req: IncomingMessage, res: ServerResponse): void {
     const url = req.url ?? '/';
     if (this.#isClosing) res.shouldKeepAlive = false;
+    res.on('timeout', (socket: Socket) => {
+      if (isUsersTurn(req, res)) socket.destroy();
+      else socket.setTimeout(this.#context.userSilenceMs);
+    });
     if (url.startsWith(modelsPrefix)) this.#handleModelPath(req, res, url);
     else if (url.startsWith('/v1/')) this.#handleOpenAi(req, res, url);
     else if (url === '/health') this.#answerHealth(res);
@@ -112,6 +131,10 @@ export class DataServer {
     else answerError(res, notReady);
   }
 }
+
+/** Whether silence is the user's: a model may take long over its answer, and over reading a request. */
+const isUsersTurn = (req: IncomingMessage, res: ServerResponse): boolean =>
+  (!req.complete && !req.isPaused()) || res.writableLength > 0;
 
 function answerJson(res: ServerResponse, body: object): void {
   const text = JSON.stringify(body);

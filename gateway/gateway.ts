@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly readTimeoutMs?: number;
   readonly timeouts?: UpstreamTimeouts;
   readonly limits?: BodyLimits;
+  /** As in `DataServerContext`; a minute unless set. */
+  readonly userSilenceMs?: number;
   /** In [0, 1), for every request without a key. */
   readonly random?: () => number;
   /** Monotonic. */
@@ -71,6 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     follower,
     nowMs,
     random: options.random ?? Math.random,
+    userSilenceMs: options.userSilenceMs ?? 60_000,
     ...(options.limits ?? defaultLimits),
   });
   const { environment, token } = options;
