@@ -13,7 +13,7 @@ import { hasEnded, hasGivenUp, kept, requested, retired, retiring } from './reco
 import type { ServingRecord } from './record.js';
 import { ServingRecords, type RecordReading } from './records.js';
 import { ServiceJobs } from './service-jobs.js';
-import { VersionUpkeep, type Upkeep } from './upkeep.js';
+import { VersionUpkeep, type SeenTrouble, type Upkeep } from './upkeep.js';
 
 export interface GatewayServingOptions {
   readonly environment: string;
@@ -145,8 +145,8 @@ export class GatewayServing implements Serving {
   }
 
   /** See `VersionUpkeep`. */
-  async ensureRunning(model: string, version: number, lostForMs = 0): Promise<Upkeep> {
-    return this.#upkeep.ensureRunning(model, version, lostForMs);
+  async ensureRunning(model: string, version: number, seen?: SeenTrouble): Promise<Upkeep> {
+    return this.#upkeep.ensureRunning(model, version, seen);
   }
 
   /** See `VersionUpkeep`. */

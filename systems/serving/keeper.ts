@@ -3,7 +3,7 @@
 
 import type { Endpoints } from '../endpoint/port.js';
 import type { GatewayServing } from './gateway.js';
-import type { Upkeep } from './upkeep.js';
+import type { SeenTrouble, Upkeep } from './upkeep.js';
 
 export interface KeeperOptions {
   readonly endpoints: Pick<Endpoints, 'models' | 'read'>;
@@ -12,6 +12,8 @@ export interface KeeperOptions {
     info(fields: object, message: string): void;
     warn(fields: object, message: string): void;
   };
+  /** Monotonic. */
+  readonly nowMs?: () => number;
 }
 
 const everyMs = 5_000;
@@ -20,7 +22,7 @@ const soonMs = 1_000;
 
 export class ServingKeeper {
   readonly #options: KeeperOptions;
-  readonly #lostSinceMs = new Map<string, number>();
+  readonly #trouble = new Map<string, { readonly kind: SeenTrouble['kind']; readonly sinceMs: number }>();
   readonly #comingUp = new Set<string>();
   readonly #told = new Map<string, string>();
 
@@ -66,10 +68,10 @@ export class ServingKeeper {
   }
 
   async #ensure(model: string, version: number, name: string): Promise<void> {
-    const lostSinceMs = this.#lostSinceMs.get(name);
-    const lostForMs = lostSinceMs === undefined ? 0 : performance.now() - lostSinceMs;
+    const trouble = this.#trouble.get(name);
+    const seen = trouble && { kind: trouble.kind, forMs: this.#nowMs() - trouble.sinceMs };
     const { serving } = this.#options;
-    const upkeep = await serving.ensureRunning(model, version, lostForMs);
+    const upkeep = await serving.ensureRunning(model, version, seen);
     // Asked again, because a version is retired soon after the endpoint has moved away from it.
     const isMissed = upkeep.did === 'finds it retired' && (await this.#isChampion(model, version));
     this.#note(name, isMissed ? await serving.revive(model, version) : upkeep);
@@ -82,21 +84,35 @@ export class ServingKeeper {
   #note(name: string, upkeep: Upkeep): void {
     const { log } = this.#options;
     if (upkeep.did === 'nothing' || upkeep.did === 'finds it retired') {
-      this.#lostSinceMs.delete(name);
+      const hung = this.#trouble.get(name)?.kind === 'hangs';
+      this.#trouble.delete(name);
       if (upkeep.did === 'nothing' && upkeep.healthy) {
         this.#told.delete(name);
-        if (this.#comingUp.delete(name)) log.info({ name }, 'it is up again');
+        if (this.#comingUp.delete(name) || hung) log.info({ name }, 'it is up again');
       }
     } else if (upkeep.did === 'relaunched') {
-      this.#lostSinceMs.delete(name);
+      this.#trouble.delete(name);
       this.#comingUp.add(name);
-      log.warn({ name, epoch: upkeep.epoch, reason: upkeep.reason }, 'it had died and is launched anew');
+      log.warn({ name, epoch: upkeep.epoch, reason: upkeep.reason }, 'it had died or hung, and is launched anew');
+    } else if (upkeep.did === 'finds it hanging') {
+      this.#see(name, 'hangs');
+      const isLeft = upkeep.isBusy ? ', and is left alone because gateways get answers from it' : '';
+      this.#tell(name, `hangs${isLeft}: ${upkeep.reason}`);
     } else if (upkeep.did === 'leaves it') {
       this.#tell(name, `cannot be reached from here, and is left alone because gateways can: ${upkeep.reason}`);
     } else {
-      if (upkeep.lost && !this.#lostSinceMs.has(name)) this.#lostSinceMs.set(name, performance.now());
+      if (upkeep.lost) this.#see(name, 'lost');
       this.#tell(name, `is away, and is launched anew in ${Math.ceil(upkeep.waitMs / 1000)} s: ${upkeep.reason}`);
     }
+  }
+
+  /** The time of a trouble counts from when it was first seen; that of another begins anew. */
+  #see(name: string, kind: SeenTrouble['kind']): void {
+    if (this.#trouble.get(name)?.kind !== kind) this.#trouble.set(name, { kind, sinceMs: this.#nowMs() });
+  }
+
+  #nowMs(): number {
+    return this.#options.nowMs?.() ?? performance.now();
   }
 
   /** Once, not at every pass. */

@@ -22,6 +22,11 @@ export class ServiceJobs {
     }
   }
 
+  /** As `Compute.end`: what it leaves behind can be read. */
+  async end(job: JobRef): Promise<void> {
+    await this.#compute.get(job.compute).end(job);
+  }
+
   /** As `Compute.state`. */
   async state(ref: JobRef): Promise<JobState | undefined> {
     return this.#compute.get(ref.compute).state(ref);

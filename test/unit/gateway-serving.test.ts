@@ -231,19 +231,103 @@ describe('the keeper', () => {
     expect(await hosts.running()).toEqual([]);
   });
 
-  test('leaves a version alone that is there and merely unhealthy', async () => {
-    await up();
-    healthy = false;
-    await keeper(1).pass();
-    expect(await hosts.running()).toEqual([1]);
-    expect(await record()).toMatchObject({ epoch: 1 });
+  describe('whose champion hangs while its process lives', () => {
+    let laterMs: number;
+    let told: string[];
+    beforeEach(() => {
+      laterMs = 0;
+      told = [];
+    });
+    const patient = (routerUrls: readonly string[] = []): ServingKeeper =>
+      new ServingKeeper({
+        endpoints: {
+          async *models() {
+            yield 'bot';
+          },
+          read: async () => ({ state: endpointOf({ champion: 1 }), etag: '' }),
+        },
+        serving: worker(routerUrls),
+        log: { info: (_, message) => void told.push(message), warn: (_, message) => void told.push(message) },
+        nowMs: () => laterMs,
+      });
+    /** Five minutes on end, and a little more. */
+    const hangOn = async (hanging: ServingKeeper): Promise<void> => {
+      healthy = false;
+      await hanging.pass();
+      laterMs += 299_000;
+      await hanging.pass();
+      expect(await hosts.running()).toEqual([1]);
+      laterMs += 2_000;
+      await hanging.pass();
+    };
+
+    test('says so at once and once, and that it is well again', async () => {
+      await up();
+      const hanging = patient();
+      healthy = false;
+      await hanging.pass();
+      await hanging.pass();
+      expect(told).toEqual([expect.stringMatching(/^hangs: It runs on memory and fails its health check/)]);
+      healthy = true;
+      await hanging.pass();
+      expect(told.at(-1)).toBe('it is up again');
+      expect(await record()).toMatchObject({ phase: 'running', epoch: 1 });
+    });
+
+    test('launches it anew once it has hung for minutes on end', async () => {
+      await up();
+      const hanging = patient();
+      healthy = false;
+      await hanging.pass();
+      laterMs += 200_000;
+      healthy = true;
+      await hanging.pass();
+      laterMs += 200_000;
+      await hangOn(hanging);
+      expect(await hosts.running()).toEqual([2]);
+      expect(await record()).toMatchObject({ phase: 'launching', epoch: 2, relaunches: 1, url: null });
+      healthy = true;
+      await hanging.pass();
+      expect(await record()).toMatchObject({ phase: 'running', epoch: 2, url: hosts.url });
+    });
+
+    test('leaves it alone while gateways get answers from it', async () => {
+      await up();
+      const routing = await oneUpstream((_, response) => response.end());
+      try {
+        await fetch(`${routing.gateway.url}/models/bot/`);
+        await hangOn(patient([routing.gateway.adminUrl]));
+      } finally {
+        await routing.close();
+      }
+      expect(told.at(-1)).toMatch(/left alone because gateways get answers/);
+      expect(await hosts.running()).toEqual([1]);
+    });
+
+    test('leaves it alone while no gateway can tell', async () => {
+      await up();
+      await hangOn(patient(['http://127.0.0.1:9']));
+      expect(await hosts.running()).toEqual([1]);
+      expect(await record()).toMatchObject({ phase: 'running', epoch: 1 });
+    });
+
+    test('waits for one that has not been healthy yet', async () => {
+      healthy = false;
+      await worker().launch(launch);
+      await hangOn(patient());
+      expect(await hosts.running()).toEqual([1]);
+      expect(told).toEqual([]);
+    });
   });
 
   test('does not take a host that is away for a version that died', async () => {
     await up();
     healthy = false;
     hosts.lost = true;
-    expect(await worker().ensureRunning('bot', 1, 59_000)).toMatchObject({ did: 'waits', lost: true });
+    expect(await worker().ensureRunning('bot', 1, { kind: 'lost', forMs: 59_000 })).toMatchObject({
+      did: 'waits',
+      lost: true,
+    });
     expect(await record()).toMatchObject({ epoch: 1 });
   });
 

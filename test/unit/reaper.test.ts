@@ -207,7 +207,7 @@ describe('ends services that were given up', () => {
   const pass = (): Promise<void> => reaper({ computes: [two], serving: gatewayServing }).pass();
   const later = (byMs: number): void => void vi.setSystemTime(Date.now() + byMs);
   const service = { epoch: 1, kind: 'service' as const, command: [program], environment: {}, files: {}, wants };
-  const lost = (): Promise<unknown> => gatewayServing.ensureRunning('bot', 1, minuteMs);
+  const lost = (): Promise<unknown> => gatewayServing.ensureRunning('bot', 1, { kind: 'lost', forMs: minuteMs });
 
   beforeEach(async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });

@@ -88,7 +88,7 @@ async function cutOff<T>(host: string, act: () => Promise<T>): Promise<T> {
   }
 }
 
-const ensure = (lostForMs = 0) => worker().ensureRunning('bot', 1, lostForMs);
+const ensure = (lostForMs = 0) => worker().ensureRunning('bot', 1, { kind: 'lost', forMs: lostForMs });
 const record = async () => (await new ServingRecords({ objects, environment: 'dev' }).read('bot', 1))?.record;
 const running = async (): Promise<string[]> => {
   const found: string[] = [];
