@@ -9,7 +9,7 @@ const rooms = {
   dag: [],
   systems: ['dag/failures', 'dag/digest'],
   gateway: ['systems', 'dag/failures'],
-  activities: ['dag', 'stats', 'systems/object-store/keys', 'systems/endpoint'],
+  activities: ['dag', 'stats', 'systems/object-store/keys', 'systems/object-store/json-object', 'systems/endpoint'],
   pipelines: ['dag', 'stats', 'activities'],
   client: ['dag'],
   // Bundled into Temporal's sandbox: nothing of Node's, nothing heavy, no user code.

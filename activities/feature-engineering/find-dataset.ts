@@ -1,8 +1,7 @@
 // Finds data sets that exist: by id, the last accepted one, or the one that the same input gave before.
 
 import { z } from 'zod';
-import { SystemError } from '../../dag/failures.js';
-import { parseWith } from '../../dag/validation.js';
+import { readJson } from '../../systems/object-store/json-object.js';
 import { datasetManifestKey, datasetPrefix, latestDatasetKey, s3Uri } from '../../systems/object-store/keys.js';
 import type { ObjectStore } from '../../systems/object-store/port.js';
 import type { DatasetRef } from '../schemas/dataset.js';
@@ -10,27 +9,12 @@ import { datasetManifest, type DatasetManifest } from '../schemas/dataset-manife
 
 const latestPointer = z.object({ schema: z.literal(1), id: z.string(), fingerprint: z.string() });
 
-async function readJson<Schema extends z.ZodType>(
+export const readManifest = async (
   objects: ObjectStore,
-  key: string,
-  schema: Schema,
-): Promise<z.output<Schema> | undefined> {
-  if ((await objects.head(key)) === undefined) return undefined;
-  const { body } = await objects.get(key);
-  const text = Buffer.concat((await body.toArray()) as Uint8Array[]).toString('utf8');
-  try {
-    return parseWith(schema, JSON.parse(text), `s3://${objects.bucketName}/${key}`);
-  } catch (cause) {
-    throw new SystemError(
-      'Corrupt',
-      `s3://${objects.bucketName}/${key} is no longer what Pawl wrote: restore it, or delete it and run the stage again.`,
-      { cause },
-    );
-  }
-}
-
-export const readManifest = (objects: ObjectStore, model: string, id: string): Promise<DatasetManifest | undefined> =>
-  readJson(objects, datasetManifestKey(model, id), datasetManifest);
+  model: string,
+  id: string,
+): Promise<DatasetManifest | undefined> =>
+  (await readJson(objects, datasetManifestKey(model, id), datasetManifest))?.value;
 
 /** The manifest of the data set that was accepted last. */
 export async function lastDataset(
@@ -39,7 +23,7 @@ export async function lastDataset(
   environment: string,
 ): Promise<DatasetManifest | undefined> {
   const pointer = await readJson(objects, latestDatasetKey(model, environment), latestPointer);
-  return pointer && (await readManifest(objects, model, pointer.id));
+  return pointer && (await readManifest(objects, model, pointer.value.id));
 }
 
 /** Written after the manifest; a run that dies in between is tried again, and writes the same. */
