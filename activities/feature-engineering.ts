@@ -35,16 +35,13 @@ export const featureEngineering = task({
     const { systems, run, log } = context;
     const last = await lastDataset(systems.objects, model, run.environment);
     const source = await inspectSource(systems.objects, data);
-    const reused = last?.input.fingerprint === source.fingerprint;
-    const manifest = reused ? last : await buildDataset({ model, settings: data, last }, source, context);
-    if (!reused) await rememberDataset(systems.objects, run.environment, manifest);
+    const reused = last?.fingerprint === source.fingerprint;
+    const { manifest, report } = reused
+      ? { manifest: last.manifest, report: last.manifest }
+      : await buildDataset({ model, settings: data, last: last?.manifest }, source, context);
+    if (!reused) await rememberDataset(systems.objects, run.environment, { manifest, fingerprint: source.fingerprint });
     log.info({ model, dataset: manifest.id, rows: manifest.rows, reused }, 'data set is ready');
-    return {
-      dataset: datasetRefOf(systems.objects, manifest),
-      reused,
-      dropped: manifest.dropped,
-      quarantined: manifest.quarantined,
-      masked: manifest.masked,
-    };
+    const { dropped, quarantined, masked } = report;
+    return { dataset: datasetRefOf(systems.objects, manifest), reused, dropped, quarantined, masked };
   },
 });

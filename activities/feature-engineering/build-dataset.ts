@@ -1,15 +1,14 @@
 // From raw objects to a data set in the object store: read, clean, cut, deduplicate, split, check, upload; the manifest last.
 
 import { createReadStream } from 'node:fs';
-import { appendFile, rm, stat } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskContext } from '../../dag/context.js';
 import { digestOf } from '../../dag/digest.js';
 import { SystemError } from '../../dag/failures.js';
-import { datasetManifestKey, datasetPrefix, fileKey, s3Uri } from '../../systems/object-store/keys.js';
+import { quarantineKey, s3Uri } from '../../systems/object-store/keys.js';
 import type { ObjectStore } from '../../systems/object-store/port.js';
 import type { DataSettings } from '../schemas/data-settings.js';
-import { datasetSplits } from '../schemas/dataset.js';
 import type { DatasetManifest } from '../schemas/dataset-manifest.js';
 import { loadTokenizer } from './chunk.js';
 import { brokenExpectations } from './expectations.js';
@@ -19,6 +18,7 @@ import { buildRows } from './rows.js';
 import { openScratchFolder } from './scratch-folder.js';
 import { writeSplitFiles, type SplitFiles } from './split-files.js';
 import { StagingTable } from './staging-table.js';
+import { storeDataset } from './store-dataset.js';
 
 /** Moves on when the same input under the same settings would give other rows. */
 const stageVersion = '2';
@@ -50,12 +50,19 @@ export async function inspectSource(objects: ObjectStore, settings: DataSettings
   return { files, fingerprint: digestOf({ stageVersion, settings, inputs }) };
 }
 
+export interface BuiltDataset {
+  /** As it stands in the store: that of the first input that gave these rows. */
+  readonly manifest: DatasetManifest;
+  /** What was met on the way to them this time. */
+  readonly report: Pick<DatasetManifest, 'dropped' | 'quarantined' | 'masked'>;
+}
+
 /** Throws `DataRejected` where an expectation is broken; nothing is stored then but the quarantined rows. */
 export async function buildDataset(
   request: BuildRequest,
   { files, fingerprint }: SourceListing,
   context: TaskContext,
-): Promise<DatasetManifest> {
+): Promise<BuiltDataset> {
   const folder = await openScratchFolder();
   try {
     const table = await StagingTable.open(folder, request.settings.deduplicate);
@@ -140,15 +147,13 @@ interface Built {
   readonly folder: string;
 }
 
-async function accept(request: BuildRequest, built: Built, context: TaskContext): Promise<DatasetManifest> {
+async function accept(request: BuildRequest, built: Built, context: TaskContext): Promise<BuiltDataset> {
   const { intake, split, folder } = built;
   const { objects } = context.systems;
-  const id = digestOf({ stageVersion, settings: request.settings, contents: split.contentDigests });
-  const prefix = datasetPrefix(request.model, id);
 
   let quarantineUri: string | null = null;
   if (intake.quarantined > 0) {
-    const key = fileKey(prefix, 'quarantine.jsonl');
+    const key = quarantineKey(request.model, built.fingerprint);
     await objects.put(key, createReadStream(join(folder, 'quarantine.jsonl')), {
       contentType: 'application/jsonl',
       signal: context.signal,
@@ -173,30 +178,7 @@ async function accept(request: BuildRequest, built: Built, context: TaskContext)
     );
   }
 
-  const files: DatasetManifest['files'] = [];
-  for (const name of datasetSplits) {
-    const path = `${name}.jsonl`;
-    const local = join(folder, path);
-    const put = await objects.put(fileKey(prefix, path), createReadStream(local), {
-      contentType: 'application/jsonl',
-      signal: context.signal,
-    });
-    files.push({ path, sizeBytes: (await stat(local)).size, sha256: put.sha256, rows: split.rows[name] });
-    context.progress({ stage: 'upload', file: path });
-  }
-  const manifest: DatasetManifest = {
-    schema: 1,
-    id,
-    model: request.model,
-    settings: request.settings,
-    input: {
-      fingerprint: built.fingerprint,
-      files: built.files.length,
-      sizeBytes: built.files.reduce((sum, file) => sum + file.sizeBytes, 0),
-      records: intake.records,
-    },
-    files,
-    rows: split.rows,
+  const report: BuiltDataset['report'] = {
     dropped: intake.dropped,
     quarantined: {
       rows: intake.quarantined,
@@ -204,12 +186,32 @@ async function accept(request: BuildRequest, built: Built, context: TaskContext)
       uri: quarantineUri,
     },
     masked: intake.masked,
-    profile: split.profile,
-    processedAt: context.run.logicalDate,
-    workflowId: context.run.workflowId,
   };
-  await objects.put(datasetManifestKey(request.model, id), JSON.stringify(manifest, null, 2), {
-    contentType: 'application/json',
-  });
-  return manifest;
+  const manifest = await storeDataset(
+    objects,
+    {
+      schema: 1,
+      id: digestOf({ stageVersion, settings: request.settings, contents: split.contentDigests }),
+      model: request.model,
+      settings: request.settings,
+      input: {
+        fingerprint: built.fingerprint,
+        files: built.files.length,
+        sizeBytes: built.files.reduce((sum, file) => sum + file.sizeBytes, 0),
+        records: intake.records,
+      },
+      rows: split.rows,
+      ...report,
+      profile: split.profile,
+      processedAt: context.run.logicalDate,
+      workflowId: context.run.workflowId,
+    },
+    {
+      folder,
+      rows: split.rows,
+      signal: context.signal,
+      onFile: (file) => context.progress({ stage: 'upload', file }),
+    },
+  );
+  return { manifest, report };
 }

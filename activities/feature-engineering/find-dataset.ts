@@ -16,27 +16,32 @@ export const readManifest = async (
 ): Promise<DatasetManifest | undefined> =>
   (await readJson(objects, datasetManifestKey(model, id), datasetManifest))?.value;
 
-/** The manifest of the data set that was accepted last. */
+export interface AcceptedDataset {
+  readonly manifest: DatasetManifest;
+  /** Of the input that gave it last; the manifest has that of the first. */
+  readonly fingerprint: string;
+}
+
+/** The data set that was accepted last. */
 export async function lastDataset(
   objects: ObjectStore,
   model: string,
   environment: string,
-): Promise<DatasetManifest | undefined> {
+): Promise<AcceptedDataset | undefined> {
   const pointer = await readJson(objects, latestDatasetKey(model, environment), latestPointer);
-  return pointer && (await readManifest(objects, model, pointer.value.id));
+  if (pointer === undefined) return undefined;
+  const { id, fingerprint } = pointer.value;
+  const manifest = await readManifest(objects, model, id);
+  return manifest && { manifest, fingerprint };
 }
 
 /** Written after the manifest; a run that dies in between is tried again, and writes the same. */
 export async function rememberDataset(
   objects: ObjectStore,
   environment: string,
-  manifest: DatasetManifest,
+  { manifest, fingerprint }: AcceptedDataset,
 ): Promise<void> {
-  const pointer: z.input<typeof latestPointer> = {
-    schema: 1,
-    id: manifest.id,
-    fingerprint: manifest.input.fingerprint,
-  };
+  const pointer: z.input<typeof latestPointer> = { schema: 1, id: manifest.id, fingerprint };
   await objects.put(latestDatasetKey(manifest.model, environment), JSON.stringify(pointer), {
     contentType: 'application/json',
   });

@@ -120,6 +120,9 @@ export const aliasSegmentKey = (model: string, environment: string, segment: num
 export const datasetPrefix = (model: string, datasetId: string): string => folder('datasets', name(model), datasetId);
 export const datasetManifestKey = (model: string, datasetId: string): string =>
   objectKey('datasets', name(model), datasetId, 'manifest.json');
+/** What could not be read of an input; `fingerprint` names the input and what is done with it. */
+export const quarantineKey = (model: string, fingerprint: string): string =>
+  objectKey('datasets', name(model), 'inputs', fingerprint, 'quarantine.jsonl');
 export const latestDatasetKey = (model: string, environment: string): string =>
   objectKey('datasets', name(model), 'latest', `${name(environment)}.json`);
 
