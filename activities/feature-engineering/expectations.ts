@@ -10,6 +10,24 @@ export interface Candidate {
   readonly profile: DatasetProfile;
 }
 
+/** A row that could not be read, or the place from which on a file could not be. */
+export interface Unread {
+  readonly file: string;
+  readonly line: number;
+  readonly reason: string;
+}
+
+const mostNamed = 10;
+
+/** One sentence for each file whose rest is lost: how many rows that are nobody knows, so no share of them is few enough. */
+export function lostFiles(cutOff: readonly Unread[]): readonly string[] {
+  const named = cutOff
+    .slice(0, mostNamed)
+    .map(({ file, line, reason }) => `${file} cannot be read from line ${line} on (${reason})`);
+  const more = cutOff.length - named.length;
+  return more === 0 ? named : [...named, `nor can ${more} more files be read to their ends`];
+}
+
 const total = (rows: DatasetManifest['rows']): number => rows.train + rows.validation + rows.test;
 
 const changePercent = (from: number, to: number): number =>

@@ -111,3 +111,26 @@ describe('a data set that was accepted', () => {
     await expectWhole(dataset.id);
   });
 });
+
+describe('a file that cannot be read to its end', () => {
+  test('rejects the data, with file and line, whatever share of malformed rows is allowed', async () => {
+    const csv = ['id,q,a', ...Array.from({ length: 200 }, (_, row) => `r${row},what ${row},this ${row}`)];
+    csv[150] = 'r149,what "149,this';
+    await lake.put('qa/a.csv', csv.join('\n'));
+    const tolerant = { expect: { maxQuarantinedPercent: 50 } };
+    expect(await run(contextOf(dayOne), tolerant)).toMatchObject({ quarantined: { rows: 1 } });
+
+    csv[150] = 'r149,"what 149,this';
+    await lake.put('qa/a.csv', csv.join('\n'));
+    await expect(run(contextOf(dayTwo), tolerant)).rejects.toMatchObject({
+      type: 'DataRejected',
+      message: expect.stringMatching(
+        /s3:\/\/lake\/qa\/a\.csv cannot be read from line 151 on \(Quote Not Closed.*quarantine\.jsonl/,
+      ),
+    });
+    const stored: string[] = [];
+    for await (const { key } of home.list('datasets/bot/')) stored.push(key.replace(/[0-9a-f]{64}/, 'ID'));
+    expect(stored.filter((key) => key.endsWith('manifest.json'))).toHaveLength(1);
+    expect(stored.filter((key) => key.endsWith('quarantine.jsonl'))).toHaveLength(2);
+  });
+});

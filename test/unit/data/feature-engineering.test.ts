@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { chunkText, loadTokenizer, wordTokenizer } from '../../../activities/feature-engineering/chunk.js';
 import { brokenExpectations } from '../../../activities/feature-engineering/expectations.js';
@@ -6,9 +5,8 @@ import { maskPersonalData } from '../../../activities/feature-engineering/mask.j
 import { signatureOf, similarity } from '../../../activities/feature-engineering/near-duplicates.js';
 import { normalise } from '../../../activities/feature-engineering/normalise.js';
 import { buildRows } from '../../../activities/feature-engineering/rows.js';
-import { readRecords, type ReadRow } from '../../../activities/feature-engineering/read-records.js';
 import { splitOf } from '../../../activities/feature-engineering/split.js';
-import { dataSettings, personalDataClasses, type DataFormat } from '../../../activities/schemas/data-settings.js';
+import { dataSettings, personalDataClasses } from '../../../activities/schemas/data-settings.js';
 import type { DatasetManifest } from '../../../activities/schemas/dataset-manifest.js';
 
 const mask = (text: string) => maskPersonalData(text, personalDataClasses).text;
@@ -137,63 +135,6 @@ test('a source is in one split, and the shares come near what was asked for', ()
   const share = splits.filter((split) => split === 'test').length / splits.length;
   expect(share).toBeGreaterThan(0.08);
   expect(share).toBeLessThan(0.12);
-});
-
-describe('reading records', () => {
-  const read = async (text: string | Uint8Array, format: DataFormat): Promise<ReadRow[]> => {
-    const rows: ReadRow[] = [];
-    for await (const row of readRecords(Readable.from([Buffer.from(text)]), format, '/nonexistent')) rows.push(row);
-    return rows;
-  };
-
-  test('a malformed line is handed out with its line, and the others are read', async () => {
-    const rows = await read('{"a":1}\nnot json\n\n[1]\n{"a":2}\n', 'jsonl');
-    expect(rows.map(({ kind, line }) => [kind, line])).toEqual([
-      ['record', 1],
-      ['malformed', 2],
-      ['malformed', 4],
-      ['record', 5],
-    ]);
-  });
-
-  test('a JSON list that breaks off gives what came before, then a malformed row', async () => {
-    const rows = await read('[{"a":1},{"a":2},{"a"', 'json');
-    expect(rows.map(({ kind }) => kind)).toEqual(['record', 'record', 'malformed']);
-  });
-
-  test('a CSV row of the wrong width is malformed with its line', async () => {
-    const rows = await read('a,b\n1,2\n1,2,3\n"x\ny",4\n', 'csv');
-    expect(rows.filter(({ kind }) => kind === 'record')).toHaveLength(2);
-    expect(rows.find(({ kind }) => kind === 'malformed')).toMatchObject({ line: 3 });
-  });
-
-  test('text that is not UTF-8 is malformed', async () => {
-    expect((await read(Uint8Array.from([0x61, 0xff, 0xfe]), 'text')).map(({ kind }) => kind)).toEqual(['malformed']);
-  });
-
-  test('a long text comes in blocks cut at empty lines', async () => {
-    const paragraph = `${'lorem ipsum '.repeat(1_000)}\n\n`;
-    const rows = await read(paragraph.repeat(300), 'text');
-    expect(rows.length).toBeGreaterThan(2);
-    const whole = rows.map((row) => (row.kind === 'record' ? (row.record['text_content'] as string) : '')).join('');
-    expect(whole).toBe(paragraph.repeat(300));
-  });
-
-  test('a connection that breaks off is an error, not a malformed row', async () => {
-    const broken = (format: DataFormat) =>
-      Readable.from(
-        (async function* () {
-          yield Buffer.from(format === 'json' ? '[{"a":1},' : '{"a":1}\n{"a"');
-          throw new Error('connection reset');
-        })(),
-      );
-    for (const format of ['jsonl', 'json', 'csv', 'text'] as const) {
-      const reading = async () => {
-        for await (const row of readRecords(broken(format), format, '/nonexistent')) void row;
-      };
-      await expect(reading(), format).rejects.toThrow('connection reset');
-    }
-  });
 });
 
 describe('expectations', () => {
