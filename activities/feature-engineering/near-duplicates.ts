@@ -21,10 +21,11 @@ const hashWord = (word: string): number => {
 
 const shingleWords = 5;
 
-/** Sixty-four 32-bit minima. */
+/** Sixty-four 32-bit minima; those of a text without words are all the same one, which no other text has. */
 export const signatureOf = (text: string): Uint32Array => {
   const words = (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).map(hashWord);
   const signature = new Uint32Array(signatureLength).fill(empty);
+  if (words.length === 0) return signature;
   const last = Math.max(words.length - shingleWords, 0);
   for (let start = 0; start <= last; start += 1) {
     let hash = 0;
@@ -55,14 +56,19 @@ const densify = (signature: Uint32Array): void => {
   }
 };
 
-/** A hash for each band; two texts that share one are compared. */
-export const bandsOf = (signature: Uint32Array): number[] =>
-  Array.from({ length: bandCount }, (_, band) => {
-    let hash = band + 1;
+/**
+ * A hash for each band; two texts that share one are compared. None for a text without words, which resembles nothing.
+ * `salt`: 32 bits of what must be equal beside the text.
+ */
+export const bandsOf = (signature: Uint32Array, salt = 0): number[] => {
+  if (signature.every((value) => value === empty)) return [];
+  return Array.from({ length: bandCount }, (_, band) => {
+    let hash = mix(salt) + band + 1;
     for (let row = 0; row < rowsPerBand; row += 1)
       hash = mix(Math.imul(hash, 31) + signature[band * rowsPerBand + row]!);
     return hash;
   });
+};
 
 /** Estimated Jaccard similarity, 0 to 1. */
 export const similarity = (left: Uint32Array, right: Uint32Array): number => {

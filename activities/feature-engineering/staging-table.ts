@@ -3,6 +3,7 @@
 import { DuckDBInstance, type DuckDBConnection, type DuckDBAppender } from '@duckdb/node-api';
 import { sha256Hex } from '../../dag/digest.js';
 import { Duplicates } from './duplicates.js';
+import { nearContentOf } from './near-content.js';
 import { bandCount, bandsOf, signatureOf, similarity } from './near-duplicates.js';
 import type { DatasetRow } from './rows.js';
 
@@ -78,7 +79,8 @@ export class StagingTable {
       row.messages ?? null,
       row.text_content,
     ]);
-    const signature = near ? signatureOf(`${row.completion ?? ''} ${row.text_content}`) : new Uint32Array(0);
+    const { near: text, equal } = nearContentOf(row);
+    const signature = near ? signatureOf(text) : new Uint32Array(0);
     this.database.rows.appendBigInt(BigInt(this.#next));
     this.database.rows.appendVarchar(row.source);
     this.database.rows.appendHugeInt(contentHash(content.toLowerCase()));
@@ -86,9 +88,10 @@ export class StagingTable {
     this.database.rows.appendBlob(new Uint8Array(signature.buffer));
     this.database.rows.appendVarchar(JSON.stringify(row));
     this.database.rows.endRow();
-    if (near) {
+    const hashes = near ? bandsOf(signature, contentHash32(equal.toLowerCase())) : [];
+    if (hashes.length > 0) {
       this.database.bands.appendBigInt(BigInt(this.#next));
-      for (const hash of bandsOf(signature)) this.database.bands.appendUInteger(hash);
+      for (const hash of hashes) this.database.bands.appendUInteger(hash);
       this.database.bands.endRow();
     }
     this.#next += 1;
@@ -179,6 +182,8 @@ function partsOf(column: string, rows: number, atOnce: number): string[] {
 
 /** 127 bits of SHA-256. */
 const contentHash = (text: string): bigint => BigInt(`0x${sha256Hex(text).slice(0, 32)}`) >> 1n;
+
+const contentHash32 = (text: string): number => Number.parseInt(sha256Hex(text).slice(0, 8), 16);
 
 const signatureFrom = (blob: unknown): Uint32Array => {
   const bytes = Uint8Array.from(blob as Uint8Array);
