@@ -10,6 +10,7 @@ import type { ObjectStore } from '../../systems/object-store/port.js';
 import type { DataSettings } from '../schemas/data-settings.js';
 import type { DatasetManifest } from '../schemas/dataset-manifest.js';
 import { brokenExpectations, lostFiles } from './expectations.js';
+import { nameFullDisk } from './full-disk.js';
 import { listSource, type SourceFile } from './list-source.js';
 import { addCount, quarantineFile, readSource, type Intake } from './read-source.js';
 import { openScratchFolder } from './scratch-folder.js';
@@ -68,6 +69,8 @@ export async function buildDataset(
       table.close();
     }
     return await accept(request, { source, intake, quarantineUri, split, folder }, context);
+  } catch (error) {
+    throw nameFullDisk(error, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,9 +1,7 @@
 // Writes the rows that are left into one local file for each split, and measures them on the way.
 
 import { createHash, type Hash } from 'node:crypto';
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { once } from 'node:events';
-import { finished } from 'node:stream/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { DataSettings } from '../schemas/data-settings.js';
 import { datasetSplits } from '../schemas/dataset.js';
 import type { DatasetProfile } from '../schemas/dataset-manifest.js';
@@ -12,8 +10,12 @@ import { splitOf, type Split } from './split.js';
 import type { KeptRow } from './staging-table.js';
 import { TokenCounts } from './token-counts.js';
 
+const bufferedChars = 256 * 1024;
+
 interface SplitFile {
-  readonly stream: WriteStream;
+  readonly file: FileHandle;
+  /** Not yet written. */
+  buffered: string;
   /** Over the rows without `processed_at`. */
   readonly content: Hash;
   rows: number;
@@ -54,12 +56,36 @@ export async function writeSplitFiles(
   folder: string,
   options: { settings: DataSettings; processedAt: string; onRow: () => void },
 ): Promise<SplitFiles> {
-  const open = (split: Split): SplitFile => ({
-    stream: createWriteStream(`${folder}/${split}.jsonl`),
-    content: createHash('sha256'),
-    rows: 0,
-  });
-  const files: Record<Split, SplitFile> = { train: open('train'), validation: open('validation'), test: open('test') };
+  const opened: FileHandle[] = [];
+  try {
+    const openSplit = async (split: Split): Promise<SplitFile> => {
+      const file = await open(`${folder}/${split}.jsonl`, 'w');
+      opened.push(file);
+      return { file, buffered: '', content: createHash('sha256'), rows: 0 };
+    };
+    const files: Record<Split, SplitFile> = {
+      train: await openSplit('train'),
+      validation: await openSplit('validation'),
+      test: await openSplit('test'),
+    };
+    return await writeRows(kept, files, options);
+  } finally {
+    await Promise.all(opened.map((file) => file.close()));
+  }
+}
+
+// Written and waited for, not streamed: a stream whose disk is full fails whenever it likes, and whoever does not listen then dies.
+async function flush(split: SplitFile): Promise<void> {
+  const { buffered } = split;
+  split.buffered = '';
+  if (buffered !== '') await split.file.appendFile(buffered);
+}
+
+async function writeRows(
+  kept: AsyncIterable<KeptRow>,
+  files: Record<Split, SplitFile>,
+  options: { settings: DataSettings; processedAt: string; onRow: () => void },
+): Promise<SplitFiles> {
   const fields = new Map<string, number>();
   const categories = new Categories();
   const tokenCounts = new TokenCounts();
@@ -76,16 +102,11 @@ export async function writeSplitFiles(
     for (const [name, value] of Object.entries(row.slices)) categories.add(name, value);
     if (row.completion !== undefined) categories.add('completion', row.completion);
     options.onRow();
-    const line = `${JSON.stringify({ ...row, processed_at: options.processedAt })}\n`;
-    if (!file.stream.write(line)) await once(file.stream, 'drain');
+    file.buffered += `${JSON.stringify({ ...row, processed_at: options.processedAt })}\n`;
+    if (file.buffered.length >= bufferedChars) await flush(file);
   }
+  for (const split of datasetSplits) await flush(files[split]);
 
-  await Promise.all(
-    datasetSplits.map(async (split) => {
-      files[split].stream.end();
-      await finished(files[split].stream);
-    }),
-  );
   const bySplit = <Value>(of: (file: SplitFile) => Value): Record<Split, Value> => ({
     train: of(files.train),
     validation: of(files.validation),
