@@ -35,6 +35,13 @@ const changePercent = (from: number, to: number): number =>
 
 const shown = (percent: number): string => `${percent.toFixed(1)} %`;
 
+/** A field that the settings no longer make has not gone, but been given up. */
+function isAskedFor(field: string, { fields, instruction }: DataSettings): boolean {
+  if (field === 'messages') return fields.messages !== undefined;
+  if (field === 'prompt' || field === 'completion') return fields.prompt !== undefined || instruction !== undefined;
+  return true;
+}
+
 /** One sentence for each expectation that is broken; none where all hold. `last`: the last accepted data set. */
 export function brokenExpectations(
   candidate: Candidate,
@@ -68,7 +75,9 @@ export function brokenExpectations(
     broken.push(
       `the rows changed from ${total(last.rows)} to ${rows} (${shown(change)}), and at most ${shown(expect.maxRowChangePercent)} is expected`,
     );
-  const gone = Object.keys(last.profile.fields).filter((field) => !(field in candidate.profile.fields));
+  const gone = Object.keys(last.profile.fields).filter(
+    (field) => isAskedFor(field, settings) && !(field in candidate.profile.fields),
+  );
   if (gone.length > 0) broken.push(`the fields ${gone.join(', ')} of the last data set are gone`);
   const median = candidate.profile.tokenDeciles[5] ?? 0;
   const lastMedian = last.profile.tokenDeciles[5] ?? 0;

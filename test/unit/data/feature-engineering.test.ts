@@ -164,4 +164,18 @@ describe('expectations', () => {
   ])('one is broken (%#)', (candidate, sentence) => {
     expect(brokenExpectations(candidate, settings, last).join('; ')).toMatch(sentence);
   });
+
+  test.each([
+    ['fields', { fields: { prompt: 'q', completion: 'a' } }],
+    ['instruction', { instruction: { prompt: '{text_content}', completion: ' {folder}' } }],
+  ])('a field of the last data set may be given up, and must not go missing (%s)', (_, asking) => {
+    const pairs = { ...profile, fields: { prompt: 1, completion: 1, text_content: 1 } };
+    const before = { ...last, profile: pairs };
+    const texts = { ...good, profile: { ...profile, fields: { text_content: 1 } } };
+    const parse = (changed: object) => dataSettings.parse({ source: 's3://lake/', ...changed });
+    expect(brokenExpectations(texts, parse({}), before)).toEqual([]);
+    expect(brokenExpectations(texts, parse(asking), before).join('; ')).toMatch(
+      /fields prompt, completion .* are gone/,
+    );
+  });
 });
