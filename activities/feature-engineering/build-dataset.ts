@@ -20,7 +20,7 @@ import { storeDataset } from './store-dataset.js';
 
 /** Moves on when the same input under the same settings would give other rows. */
 const stageVersion = '3';
-const reportEveryRows = 20_000;
+const reportEveryMs = 200;
 
 export interface BuildRequest {
   readonly model: string;
@@ -106,9 +106,12 @@ async function writeSplits(
   const duplicates = await table.findDuplicates();
   for (const [reason, count] of Object.entries(duplicates.counts)) addCount(intake.dropped, reason, count);
   let written = 0;
+  let reportedAtMs = performance.now();
   const onRow = () => {
     written += 1;
-    if (written % reportEveryRows === 0) context.progress({ stage: 'write', rows: written, of: table.rowCount });
+    if (performance.now() - reportedAtMs < reportEveryMs) return;
+    reportedAtMs = performance.now();
+    context.progress({ stage: 'write', rows: written, of: table.rowCount });
   };
   const processedAt = context.run.logicalDate;
   return await writeSplitFiles(table.kept(duplicates), folder, { settings, processedAt, onRow });

@@ -11,7 +11,7 @@ import { readRecords } from './read-records.js';
 import { buildRows } from './rows.js';
 import type { StagingTable } from './staging-table.js';
 
-const reportEveryRows = 20_000;
+const pauseEveryMs = 200;
 
 export interface Intake {
   records: number;
@@ -29,34 +29,43 @@ export async function readSource(
 ): Promise<Intake> {
   const tokenizer = await loadTokenizer(settings.chunk.tokenizer);
   const intake: Intake = { records: 0, quarantined: 0, cutOff: [], dropped: {}, masked: {} };
+  let pausedAtMs = performance.now();
   for (const [index, file] of files.entries()) {
     context.signal.throwIfAborted();
+    const report = (): void =>
+      context.progress({ stage: 'read', file: index + 1, of: files.length, records: intake.records });
     const { body } = await context.systems.objects.bucket(file.bucket).get(file.key, { signal: context.signal });
     const place = `s3://${file.bucket}/${file.key}`;
     const quarantine: string[] = [];
-    for await (const read of readRecords(body, { format: file.format, place, spoolFile: join(folder, 'spool') })) {
-      intake.records += 1;
-      if (read.kind === 'record') {
-        const { rows, dropped, masked } = buildRows(read.record, { file, line: read.line }, settings, tokenizer);
-        rows.forEach((row) => table.add(row));
-        dropped.forEach((reason) => addCount(intake.dropped, reason));
-        for (const [name, count] of Object.entries(masked)) addCount(intake.masked, name, count);
-      } else {
-        const unread: Unread = { file: place, line: read.line, reason: read.reason };
-        intake.quarantined += 1;
-        quarantine.push(JSON.stringify(unread));
-        if (read.kind === 'cut-off') intake.cutOff.push(unread);
+    try {
+      for await (const read of readRecords(body, { format: file.format, place, spoolFile: join(folder, 'spool') })) {
+        intake.records += 1;
+        if (read.kind === 'record') {
+          const { rows, dropped, masked } = buildRows(read.record, { file, line: read.line }, settings, tokenizer);
+          rows.forEach((row) => table.add(row));
+          dropped.forEach((reason) => addCount(intake.dropped, reason));
+          for (const [name, count] of Object.entries(masked)) addCount(intake.masked, name, count);
+        } else {
+          const unread: Unread = { file: place, line: read.line, reason: read.reason };
+          intake.quarantined += 1;
+          quarantine.push(JSON.stringify(unread));
+          if (read.kind === 'cut-off') intake.cutOff.push(unread);
+        }
+        if (quarantine.length >= 1_000) await writeQuarantine(folder, quarantine);
+        if (performance.now() - pausedAtMs >= pauseEveryMs) {
+          report();
+          // Parsing and hashing are synchronous: without a pause no heartbeat and no cancellation would get through.
+          await new Promise(setImmediate);
+          context.signal.throwIfAborted();
+          pausedAtMs = performance.now();
+        }
       }
-      if (quarantine.length >= 1_000) await writeQuarantine(folder, quarantine);
-      if (intake.records % reportEveryRows === 0) {
-        context.progress({ stage: 'read', file: index + 1, of: files.length, records: intake.records });
-        // Parsing and hashing are synchronous: without a pause no heartbeat and no cancellation would get through.
-        await new Promise(setImmediate);
-        context.signal.throwIfAborted();
-      }
+    } finally {
+      // A body that is left half read would keep its connection, of which there are fifty.
+      body.destroy();
     }
     await writeQuarantine(folder, quarantine);
-    context.progress({ stage: 'read', file: index + 1, of: files.length, records: intake.records });
+    report();
   }
   return intake;
 }
