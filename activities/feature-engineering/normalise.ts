@@ -3,9 +3,13 @@
 // Control characters except tab and newline; zero-width and bidirectional marks; the byte-order mark.
 const invisible = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g;
 
+// Putting marks into their order takes quadratic time, so 30 at most may stand together (UAX #15, stream-safe text format).
+const tooManyMarks = /\p{M}{30}(?=\p{M})/gu;
+
 export const normalise = (text: string): string =>
   text
     .replace(/\r\n?/g, '\n')
+    .replace(tooManyMarks, '$&\u034f')
     .normalize('NFC')
     .replace(invisible, '')
     .replace(/[ \t\u00a0]+/g, ' ')
