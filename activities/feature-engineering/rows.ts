@@ -35,8 +35,16 @@ interface Place {
   readonly line: number;
 }
 
-const fill = (template: string, valueOf: (name: string) => string | undefined): string =>
-  template.replace(/\{([\w.-]+)\}/g, (whole, name: string) => valueOf(name) ?? whole);
+/** The template with its fields put in; undefined where one of them is absent, or where nothing but white space comes of it. */
+const fill = (template: string, valueOf: (name: string) => string | undefined): string | undefined => {
+  let complete = true;
+  const filled = template.replace(/\{([\w.-]+)\}/g, (_, name: string) => {
+    const value = valueOf(name);
+    complete &&= value !== undefined;
+    return value ?? '';
+  });
+  return complete && (filled.trim() !== '' || template.trim() === '') ? filled : undefined;
+};
 
 const asText = (value: unknown): string => {
   if (typeof value === 'string') return value;
@@ -91,19 +99,26 @@ export function buildRows(
     cleaned.set(name, text);
     return text;
   };
-  const instructed = (content: string): { prompt: string; completion: string } | undefined => {
+  /** Undefined where the record lacks what the instruction names. */
+  const instructed = (content: string): { prompt?: string; completion?: string } | undefined => {
     const own: Record<string, string> = { ...about, text_content: content };
-    const valueOf = (name: string): string | undefined =>
-      Object.hasOwn(own, name) ? own[name] : Object.hasOwn(record, name) ? fieldOf(name) : undefined;
+    const valueOf = (name: string): string | undefined => {
+      if (Object.hasOwn(own, name)) return own[name];
+      return Object.hasOwn(record, name) && record[name] !== null ? fieldOf(name) : undefined;
+    };
     const { instruction } = settings;
-    return (
-      instruction && { prompt: fill(instruction.prompt, valueOf), completion: fill(instruction.completion, valueOf) }
-    );
+    if (instruction === undefined) return {};
+    const prompt = fill(instruction.prompt, valueOf);
+    const completion = fill(instruction.completion, valueOf);
+    // A prompt may be empty where its template is: a model may learn to begin. A completion is what is learnt.
+    return prompt === undefined || completion === undefined || completion === '' ? undefined : { prompt, completion };
   };
 
   if (!whole && fields.messages !== undefined) {
     const messages = record[fields.messages];
     if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage)) return drop('missing_field');
+    // Nothing could be learnt from it.
+    if (!messages.some(({ role }) => role === 'assistant')) return drop('missing_field');
     const turns = messages.map(({ role, content }) => ({ role, content: clean(content) }));
     const text = turns.map(({ role, content }) => `${role}: ${content}`).join('\n');
     return {
@@ -122,12 +137,12 @@ export function buildRows(
     const completion = fieldOf(fields.completion);
     if (prompt === '' || completion === '') return drop('missing_field');
     const text = `${prompt}\n${completion}`;
-    const said = instructed(text) ?? { prompt, completion };
-    if (said.completion === '') return drop('missing_field');
+    const said = instructed(text);
+    if (said === undefined) return drop('missing_field');
     return {
       rows: [
         {
-          row: { ...base, ...identified(documentId, line, 0), text_content: text, ...said },
+          row: { ...base, ...identified(documentId, line, 0), text_content: text, prompt, completion, ...said },
           tokens: tokenizer.count(text),
         },
       ],
@@ -145,12 +160,18 @@ export function buildRows(
       ? chunkText(text, settings.chunk, tokenizer)
       : [{ text, tokens: tokenizer.count(text) }];
   const long = chunks.filter(({ tokens }) => tokens >= settings.chunk.minTokens);
+  const rows = long.flatMap(({ text: content, tokens }, index) => {
+    const said = instructed(content);
+    return said === undefined
+      ? []
+      : [{ row: { ...base, ...identified(documentId, line, index), text_content: content, ...said }, tokens }];
+  });
   return {
-    rows: long.map(({ text: content, tokens }, index) => {
-      const row = { ...base, ...identified(documentId, line, index), text_content: content, ...instructed(content) };
-      return { row, tokens };
-    }),
-    dropped: chunks.slice(long.length).map(() => 'too_short' as const),
+    rows,
+    dropped: [
+      ...chunks.slice(long.length).map(() => 'too_short' as const),
+      ...long.slice(rows.length).map(() => 'missing_field' as const),
+    ],
     masked,
   };
 }

@@ -54,10 +54,10 @@ describe('the rows of a record', () => {
   });
 
   test('are put as the instruction says, whose templates may name any field', () => {
-    const instruction = { prompt: '[{folder}] {q}\nTone: {tone} {unknown}\n', completion: '{a}\n' };
+    const instruction = { prompt: '[{folder}] {q}\nTone: {tone}\n', completion: '{a}\n' };
     const { rows, masked } = built({ fields, instruction });
     expect(rows[0]?.row).toMatchObject({
-      prompt: '[de] Where is my order?\nTone: mail me: [EMAIL] {unknown}\n',
+      prompt: '[de] Where is my order?\nTone: mail me: [EMAIL]\n',
       completion: 'You can see it.\n',
     });
     expect(masked).toEqual({ email: 1 });

@@ -1,0 +1,54 @@
+// Which records give no row, and that no two rows have one id.
+
+import { describe, expect, test } from 'vitest';
+import { wordTokenizer } from '../../../activities/feature-engineering/chunk.js';
+import { buildRows } from '../../../activities/feature-engineering/rows.js';
+import { dataSettings } from '../../../activities/schemas/data-settings.js';
+
+const file = { bucket: 'b', key: 'k/a.jsonl', etag: 'e', sizeBytes: 1, path: 'a.jsonl', format: 'jsonl' as const };
+const place = { file, line: 3 };
+const built = (given: Record<string, unknown>, settings: object, where = place) =>
+  buildRows(
+    given,
+    where,
+    dataSettings.parse({ source: 's3://lake/', kind: 'records', chunk: { minTokens: 1 }, ...settings }),
+    wordTokenizer,
+  );
+
+describe('an instruction', () => {
+  const instruction = { prompt: 'Which? {text_content}', completion: ' {label}\n' };
+
+  test('whose fields are there gives a row', () => {
+    expect(built({ text: 'moo', label: 0 }, { instruction })).toMatchObject({
+      rows: [{ row: { prompt: 'Which? moo', completion: ' 0\n' } }],
+      dropped: [],
+    });
+  });
+
+  test.each([
+    ['is empty', { label: '' }],
+    ['is white space', { label: ' \n' }],
+    ['is null', { label: null }],
+    ['is absent', {}],
+  ])('drops a record whose label %s', (_, given) => {
+    const missing = { rows: [], dropped: ['missing_field'] };
+    expect(built({ text: 'moo', ...given }, { instruction })).toMatchObject(missing);
+    const fields = { prompt: 'q', completion: 'a' };
+    expect(built({ q: 'one', a: 'two', ...given }, { fields, instruction })).toMatchObject(missing);
+  });
+
+  test('drops a record whose prompt is empty, unless the template is', () => {
+    const asked = { prompt: '{question}', completion: '{text_content}' };
+    expect(built({ text: 'moo', question: '' }, { instruction: asked })).toMatchObject({ dropped: ['missing_field'] });
+    expect(built({ text: 'moo' }, { instruction: { ...asked, prompt: '' } })).toMatchObject({
+      rows: [{ row: { prompt: '', completion: 'moo' } }],
+    });
+  });
+});
+
+test('messages without one of the assistant are dropped', () => {
+  const fields = { messages: 'chat' };
+  const chat = [{ role: 'user', content: 'Hello?' }];
+  expect(built({ chat }, { fields }).dropped).toEqual(['missing_field']);
+  expect(built({ chat: [...chat, { role: 'assistant', content: 'Yes.' }] }, { fields }).rows).toHaveLength(1);
+});
