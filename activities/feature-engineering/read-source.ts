@@ -37,11 +37,13 @@ export async function readSource(
     const { body } = await context.systems.objects.bucket(file.bucket).get(file.key, { signal: context.signal });
     const place = `s3://${file.bucket}/${file.key}`;
     const quarantine: string[] = [];
+    let nth = 0;
     try {
       for await (const read of readRecords(body, { format: file.format, place, spoolFile: join(folder, 'spool') })) {
         intake.records += 1;
+        nth += 1;
         if (read.kind === 'record') {
-          const { rows, dropped, masked } = buildRows(read.record, { file, line: read.line }, settings, tokenizer);
+          const { rows, dropped, masked } = buildRows(read.record, { file, line: read.line, nth }, settings, tokenizer);
           rows.forEach((row) => table.add(row));
           dropped.forEach((reason) => addCount(intake.dropped, reason));
           for (const [name, count] of Object.entries(masked)) addCount(intake.masked, name, count);

@@ -33,6 +33,8 @@ export interface BuiltRows {
 interface Place {
   readonly file: SourceFile;
   readonly line: number;
+  /** Which of the file's records it is, from 1: two blocks of a text may begin in one line. */
+  readonly nth: number;
 }
 
 /** The template with its fields put in; undefined where one of them is absent, or where nothing but white space comes of it. */
@@ -124,7 +126,7 @@ export function buildRows(
     return {
       rows: [
         {
-          row: { ...base, ...identified(documentId, line, 0), text_content: text, messages: turns },
+          row: { ...base, ...identified(place, 0), text_content: text, messages: turns },
           tokens: tokenizer.count(text),
         },
       ],
@@ -142,7 +144,7 @@ export function buildRows(
     return {
       rows: [
         {
-          row: { ...base, ...identified(documentId, line, 0), text_content: text, prompt, completion, ...said },
+          row: { ...base, ...identified(place, 0), text_content: text, prompt, completion, ...said },
           tokens: tokenizer.count(text),
         },
       ],
@@ -164,7 +166,7 @@ export function buildRows(
     const said = instructed(content);
     return said === undefined
       ? []
-      : [{ row: { ...base, ...identified(documentId, line, index), text_content: content, ...said }, tokens }];
+      : [{ row: { ...base, ...identified(place, index), text_content: content, ...said }, tokens }];
   });
   return {
     rows,
@@ -176,7 +178,7 @@ export function buildRows(
   };
 }
 
-const identified = (documentId: string, line: number, index: number) => {
-  const id = sha256Hex(`${documentId}\n${line}\n${index}`).slice(0, 32);
+const identified = ({ file, nth }: Place, index: number) => {
+  const id = sha256Hex(JSON.stringify([file.bucket, file.key, nth, index])).slice(0, 32);
   return { id, chunk_id: id };
 };

@@ -39,6 +39,7 @@ describe('the rows of a record', () => {
   const place = {
     file: { bucket: 'b', key: 'k/a.jsonl', etag: 'e', sizeBytes: 1, path: 'de/a.jsonl', format: 'jsonl' as const },
     line: 3,
+    nth: 3,
   };
   const record = { q: ' Where is  my order?', a: 'You can see it.', tone: 'mail me: ada@example.org' };
   const built = (settings: object, given: Record<string, unknown> = record) =>

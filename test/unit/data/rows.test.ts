@@ -1,12 +1,15 @@
 // Which records give no row, and that no two rows have one id.
 
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { wordTokenizer } from '../../../activities/feature-engineering/chunk.js';
+import type { SourceFile } from '../../../activities/feature-engineering/list-source.js';
+import { readRecords } from '../../../activities/feature-engineering/read-records.js';
 import { buildRows } from '../../../activities/feature-engineering/rows.js';
 import { dataSettings } from '../../../activities/schemas/data-settings.js';
 
-const file = { bucket: 'b', key: 'k/a.jsonl', etag: 'e', sizeBytes: 1, path: 'a.jsonl', format: 'jsonl' as const };
-const place = { file, line: 3 };
+const file: SourceFile = { bucket: 'b', key: 'k/a.jsonl', etag: 'e', sizeBytes: 1, path: 'a.jsonl', format: 'jsonl' };
+const place = { file, line: 3, nth: 3 };
 const built = (given: Record<string, unknown>, settings: object, where = place) =>
   buildRows(
     given,
@@ -51,4 +54,26 @@ test('messages without one of the assistant are dropped', () => {
   const chat = [{ role: 'user', content: 'Hello?' }];
   expect(built({ chat }, { fields }).dropped).toEqual(['missing_field']);
   expect(built({ chat: [...chat, { role: 'assistant', content: 'Yes.' }] }, { fields }).rows).toHaveLength(1);
+});
+
+test('no two rows have one id, whichever file, block or chunk they are from', async () => {
+  const ids: (string | undefined)[] = [];
+  const add = (given: Record<string, unknown>, settings: object, where: typeof place) =>
+    ids.push(...built(given, settings, where).rows.map(({ row }) => row.id));
+
+  // Two prefixes that each hold a.jsonl, in one bucket and in two.
+  add({ text: 'moo' }, {}, place);
+  add({ text: 'moo' }, {}, { ...place, file: { ...file, key: 'l/a.jsonl' } });
+  add({ text: 'moo' }, {}, { ...place, file: { ...file, bucket: 'c' } });
+  expect(new Set(ids).size).toBe(3);
+
+  const text: SourceFile = { ...file, key: 'k/a.txt', path: 'a.txt', format: 'text' };
+  let nth = 0;
+  for await (const read of readRecords(Readable.from([Buffer.from('word '.repeat(600_000))]), 'text', '/nonexistent')) {
+    nth += 1;
+    if (read.kind === 'record') add(read.record, { kind: 'documents' }, { file: text, line: read.line, nth });
+  }
+  expect(nth).toBe(3);
+  expect(ids.length).toBeGreaterThan(1_000);
+  expect(new Set(ids).size).toBe(ids.length);
 });
