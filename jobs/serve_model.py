@@ -75,15 +75,24 @@ def fetch(uri: str, digest: str, folder: Path) -> None:
             if path.is_file() and path.relative_to(partial).as_posix() not in listed:
                 path.unlink()
         refuse_unsafe_files(partial)
+        put_in_place(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def put_in_place(partial: Path, folder: Path) -> None:
+    """Renames what came to `folder`, unless another server on this host brought the same artifact a moment earlier."""
+    lock = os.open(folder.with_name(f"{folder.name}.rename.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # Not the lock of the folder itself: other servers hold that one for as long as they live.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_whole(folder):
+            return
         if folder.exists():
             shutil.rmtree(folder)
         partial.rename(folder)
-    except OSError:
-        # Another server on this host brought the same artifact a moment earlier.
-        if not is_whole(folder):
-            raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        os.close(lock)
 
 
 def is_whole(folder: Path) -> bool:
@@ -97,11 +106,11 @@ def is_whole(folder: Path) -> bool:
 
 def make_room(cache: Path, keep: str) -> None:
     for partial in cache.glob("*.part-*"):
-        if time.time() - partial.stat().st_mtime > ABANDONED_AFTER_S:
+        if time.time() - changed_at(partial) > ABANDONED_AFTER_S:
             shutil.rmtree(partial, ignore_errors=True)
     folders = [path for path in cache.iterdir() if re.fullmatch(r"[0-9a-f]{64}", path.name) and path.name != keep]
     unused = 0
-    for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
+    for folder in sorted(folders, key=changed_at, reverse=True):
         lock = os.open(cache / f"{folder.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,6 +122,14 @@ def make_room(cache: Path, keep: str) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
+
+
+def changed_at(folder: Path) -> float:
+    """Now where another server has just renamed the folder, or cleared it away."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def cache_folder() -> Path:
