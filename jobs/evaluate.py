@@ -42,9 +42,21 @@ from language_model import (  # noqa: E402
     vocabulary_digest,
 )
 from measure import ANSWER_METRICS, Answers, Measure, measures, not_comparable, slice_members, table_of  # noqa: E402
-from pawl_job import BadInput, Job, PassingTrouble, Stop, finite, progress, run  # noqa: E402
+from pawl_job import (  # noqa: E402
+    RESULT_LIMIT_BYTES,
+    BadInput,
+    Job,
+    PassingTrouble,
+    Stop,
+    finite,
+    progress,
+    result_fits,
+    run,
+)
 
 _PROGRESS_EVERY_SECONDS = 1.0
+#: What a metric takes in the result at most, with its intervals and the difference to the champion's.
+_METRIC_BYTES = 400
 #: Of each model, what it made of each suite.
 Runs = dict[str, list[tuple[list[Row], Answers]]]
 
@@ -218,6 +230,7 @@ def main(job: Job) -> None:
     started = time.monotonic()
 
     contestants = ["artifact"] + (["champion"] if "champion" in job.inputs else [])
+    _refuse_too_many_suites(settings, len(contestants))
     runs: Runs = {}
     vocabularies: dict[str, str] = {}
     for name in contestants:
@@ -232,15 +245,41 @@ def main(job: Job) -> None:
 
     tables, left_out = _tables(runs, settings, same_tokens=len(set(vocabularies.values())) == 1)
     _write_examples(job.output("examples") / "examples.jsonl", settings, runs)
-    job.write_result(
-        {
-            **tables["artifact"],
-            "champion": tables.get("champion"),
-            "slicesLeftOut": left_out,
-            "shortenedExamples": {name: sum(sum(answers.shortened) for _, answers in runs[name]) for name in runs},
-            "seconds": round(time.monotonic() - started, 3),
-        }
-    )
+    result = {
+        **tables["artifact"],
+        "champion": tables.get("champion"),
+        "slicesLeftOut": left_out,
+        "shortenedExamples": {name: sum(sum(answers.shortened) for _, answers in runs[name]) for name in runs},
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    _leave_out_slices(result, runs, settings)
+    job.write_result(result)
+
+
+def _refuse_too_many_suites(settings: Settings, contestants: int) -> None:
+    """Before anything is evaluated: slices can be left out of a result that is too large, metrics cannot."""
+    pairs = {"perplexity", "latency"}
+    size = 0
+    for suite in settings.suites:
+        metrics = sum(2 if name in pairs else 1 for name in suite.metrics)
+        size += metrics * contestants * (_METRIC_BYTES + len(suite.prefix().encode()))
+    if size > RESULT_LIMIT_BYTES:
+        raise BadInput(
+            f"settings.suites: {len(settings.suites)} suites may give a result of more than {RESULT_LIMIT_BYTES // 1024} KB: "
+            "ask for fewer suites or metrics"
+        )
+
+
+def _leave_out_slices(result: dict[str, Any], runs: Runs, settings: Settings) -> None:
+    """Keeps fewer values of every field, the fullest ones, until the result is as small as the contract wants it."""
+    most = min(settings.max_slice_values, len(result["slices"]))
+    while most > 0 and not result_fits(result):
+        most -= max(1, most // 10)
+        found = [slice_members(rows, settings.slices, most) for rows, _ in runs["artifact"]]
+        kept = {label for members, _ in found for label in members}
+        result["slicesLeftOut"] = max(left_out for _, left_out in found)
+        for table in filter(None, (result, result["champion"])):
+            table["slices"] = {label: metrics for label, metrics in table["slices"].items() if label in kept}
 
 
 def _tables(runs: Runs, settings: Settings, *, same_tokens: bool) -> tuple[dict[str, Any], int]:

@@ -54,10 +54,19 @@ class Job:
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Writes result.json, whole or not at all. What is not a finite number becomes null: JSON has no word for it."""
-        text = json.dumps(finite(result), ensure_ascii=False, allow_nan=False)
-        if len(text.encode()) > RESULT_LIMIT_BYTES:
+        text = _as_json(result)
+        if not result_fits(result):
             raise BadInput(f"the result takes more than {RESULT_LIMIT_BYTES // 1024} KB: ask for fewer slices or suites")
         write_durably(self.folder / "result.json", text)
+
+
+def result_fits(result: dict[str, Any]) -> bool:
+    """Whether the contract takes a result of this size."""
+    return len(_as_json(result).encode()) <= RESULT_LIMIT_BYTES
+
+
+def _as_json(result: dict[str, Any]) -> str:
+    return json.dumps(finite(result), ensure_ascii=False, allow_nan=False)
 
 
 def read_spec() -> Job:
