@@ -89,7 +89,10 @@ export interface Compute {
   submit(job: JobSubmission, options?: { host?: string; avoid?: readonly string[] }): Promise<JobRef>;
   /** Never throws for a host that is away or refuses us: that is `lost`. `undefined`: the host answers, and never saw the job. */
   state(job: JobRef): Promise<JobState | undefined>;
-  /** The log (standard output and error together) from a byte offset on; a negative one counts from the end. */
+  /**
+   * The log (standard output and error together) from a byte offset on; a negative one counts from the end. Of a very long log
+   * the middle may be left out: a sentence stands for it, and offsets go on counting every byte.
+   */
   log(job: JobRef, offset: number, maxBytes: number): Promise<{ text: string; nextOffset: number }>;
   /** A file of at most 1 MiB out of the job's folder; `undefined` where there is none. `InvalidInput`: the path leads out of it. */
   readFile(job: JobRef, path: string): Promise<string | undefined>;

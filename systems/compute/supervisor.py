@@ -9,6 +9,7 @@ Python 3.8 or later on Linux, standard library only. Everything that it knows li
   jobs/<id>-<epoch>/   job.json   what was submitted (names of its environment variables, never their values)
                        pid.json   process, its start time and the boot it belongs to
                        log        standard output and error
+                       log-gap.json  what was left out of a long log
                        exit.json  how it ended; written once, at the end
                        work/      the job's own folder: `{dir}`
 """
@@ -33,6 +34,11 @@ DEFAULT_GRACE_S = 10.0
 SUPERSEDED_GRACE_S = 2.0
 MAX_READ_BYTES = 1 << 20
 KEY_MEMORY_S = 90 * 24 * 3600
+# A log that grew past the first figure is cut down to the other two.
+LOG_KEPT_BYTES = 64 << 20
+LOG_FIRST_BYTES = 8 << 20
+LOG_NEWEST_BYTES = 32 << 20
+LOG_CHECK_S = 5.0
 
 
 class Refused(Exception):
@@ -233,6 +239,87 @@ class Job:
         return {"phase": "lost", "gone": True, "reason": "the program and its supervisor are gone and left no exit code"}
 
 
+class Log:
+    """What a program writes; of a long log its beginning and its end. Offsets count every byte that was ever written.
+
+    The program appends to the file itself, so it never waits for its keeper and never ends with it: the middle is taken out
+    under its hands. `gap` says what is left out, and by how much later bytes lie before their offset in the file.
+    """
+
+    def __init__(self, job):
+        self.path, self.gap_path = job.file("log"), job.file("log-gap.json")
+
+    def gap(self):
+        return read_json(self.gap_path) or {"from": 0, "to": 0, "shift": 0}
+
+    def bound(self):
+        """Never throws: what fails is tried again at the next look."""
+        try:
+            gap = self.gap()
+            end = os.stat(self.path).st_size + gap["shift"]
+            if end - (gap["to"] - gap["from"]) > LOG_KEPT_BYTES:
+                self.cut(end, gap["shift"])
+        except OSError:
+            pass
+
+    def cut(self, end, shift):
+        # Whole blocks of the file system: of others a hole frees nothing.
+        block = 64 << 10
+        to = (end - shift - LOG_NEWEST_BYTES) // block * block + shift
+        with open(self.path, "r+b") as file:
+            try:
+                try:
+                    # Noted first, so that nobody reads the hole as if somebody had written it.
+                    write_json(self.gap_path, {"from": LOG_FIRST_BYTES, "to": to, "shift": shift})
+                finally:
+                    # A disk too full for the note is all the more reason.
+                    punch_hole(file.fileno(), LOG_FIRST_BYTES, to - shift - LOG_FIRST_BYTES)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
+                    raise
+                # Here only the end of a file can be given back; the program appends from there on.
+                try:
+                    write_json(self.gap_path, {"from": LOG_FIRST_BYTES, "to": end, "shift": end - LOG_FIRST_BYTES})
+                finally:
+                    file.truncate(LOG_FIRST_BYTES)
+
+    def read(self, offset, max_bytes):
+        gap = None
+        # Anew where it was cut meanwhile.
+        while gap != self.gap():
+            gap = self.gap()
+            with open(self.path, "rb") as file:
+                end = file.seek(0, os.SEEK_END) + gap["shift"]
+                start = max(0, end + offset) if offset < 0 else offset
+                left_out = gap["to"] - start if gap["from"] <= start else 0
+                if left_out > 0:
+                    start = gap["to"]
+                before = start < gap["from"]
+                file.seek(start if before else start - gap["shift"])
+                chunk = file.read(min(max_bytes, gap["from"] - start) if before else max_bytes)
+        skipped = 0
+        while (offset < 0 or left_out > 0) and skipped < min(4, len(chunk)) and chunk[skipped] & 0xC0 == 0x80:
+            skipped += 1
+        # A character that is only half written yet belongs to the next read; one that was cut in two stays so.
+        read_to = start + len(chunk)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        text = decoder.decode(chunk[skipped:], final=before and read_to == gap["from"])
+        if left_out > 0:
+            said = "\n[Here %d bytes of the log were left out: of a long one its beginning and its end are kept.]\n"
+            text = said % left_out + text
+        return {"text": text, "nextOffset": read_to - len(decoder.getstate()[0])}
+
+
+def punch_hole(descriptor, start, length):
+    """Gives the disk back what lies there, and leaves every other byte where it is."""
+    import ctypes  # slow to load, and few logs are long
+
+    fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+    fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    if fallocate(descriptor, 3, start, length) != 0:  # FALLOC_FL_PUNCH_HOLE and FALLOC_FL_KEEP_SIZE
+        raise OSError(ctypes.get_errno(), "no hole could be made")
+
+
 class Host:
     def __init__(self, settings):
         self.root = os.path.abspath(settings["root"])
@@ -353,7 +440,7 @@ def detach(job, main):
 def keep(job, command, environment, lock, ready):
     watch = ChildWatch()
     limit_ms = job.submission.get("timeLimitMs")
-    log = os.open(job.file("log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    output = os.open(job.file("log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     gate_read, gate_write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -363,8 +450,8 @@ def keep(job, command, environment, lock, ready):
             # Nothing runs before its number is written down: a keeper that dies here takes the program with it.
             if os.read(gate_read, 1) != b"1":
                 os._exit(126)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
             os.chdir(job.work)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -388,9 +475,10 @@ def keep(job, command, environment, lock, ready):
         },
     )
     os.write(gate_write, b"1")
-    for descriptor in (gate_write, log, lock, ready):
+    for descriptor in (gate_write, output, lock, ready):
         os.close(descriptor)
 
+    log = Log(job)
     deadline = None if limit_ms is None else time.monotonic() + limit_ms / 1000
     status, timed_out = None, False
     while status is None:
@@ -400,7 +488,8 @@ def keep(job, command, environment, lock, ready):
             job.terminate(DEFAULT_GRACE_S)
             status = watch.collect().get(child, -signal.SIGKILL)
         if status is None:
-            watch.wait(60.0 if deadline is None else min(60.0, deadline - time.monotonic()))
+            log.bound()
+            watch.wait(LOG_CHECK_S if deadline is None else min(LOG_CHECK_S, deadline - time.monotonic()))
     job.terminate(0)
     exit_code = 124 if timed_out else (128 - status if status < 0 else status)
     persist(lambda: job.write_exit(exit_code, timed_out))
@@ -440,11 +529,13 @@ def keep_adopted(job, lock, ready):
     deadline = None if left_s is None else time.monotonic() + left_s
     os.close(lock)
     os.close(ready)
+    log = Log(job)
     while is_alive(record["pid"], record["startTime"]):
         if deadline is not None and time.monotonic() >= deadline:
             job.terminate(DEFAULT_GRACE_S)
             persist(lambda: job.write_exit(124, True))
             return
+        log.bound()
         time.sleep(0.5)
 
 
@@ -595,23 +686,10 @@ def tell_state(host, request):
 
 def tell_log(host, request):
     job = host.job(request["key"], request["epoch"])
-    offset, max_bytes = request["offset"], min(request["maxBytes"], MAX_READ_BYTES)
     try:
-        with open(job.file("log"), "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            from_end = offset < 0
-            offset = max(0, size + offset) if from_end else offset
-            file.seek(offset)
-            chunk = file.read(max_bytes)
+        return Log(job).read(request["offset"], min(request["maxBytes"], MAX_READ_BYTES))
     except FileNotFoundError:
-        return {"text": "", "nextOffset": max(0, offset)}
-    skipped = 0
-    while from_end and skipped < min(4, len(chunk)) and chunk[skipped] & 0xC0 == 0x80:
-        skipped += 1
-    # A character that is only half written yet belongs to the next read.
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    text = decoder.decode(chunk[skipped:])
-    return {"text": text, "nextOffset": offset + len(chunk) - len(decoder.getstate()[0])}
+        return {"text": "", "nextOffset": max(0, request["offset"])}
 
 
 def tell_file(host, request):

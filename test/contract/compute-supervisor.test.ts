@@ -1,0 +1,157 @@
+// What the supervisor does where a host is in trouble: its own code, with small bounds, or with one call of the kernel refused.
+
+import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LocalCompute } from '../../systems/compute/local.js';
+import type { Compute, JobRef } from '../../systems/compute/port.js';
+import { processRecords } from '../fixtures/supervised-host.js';
+import { until } from '../fixtures/until.js';
+
+const kib = 1024;
+const smallLogs = `
+supervisor.LOG_KEPT_BYTES, supervisor.LOG_FIRST_BYTES, supervisor.LOG_NEWEST_BYTES = 512 << 10, 64 << 10, 256 << 10
+supervisor.LOG_CHECK_S = 0.1
+`;
+const withoutHoles = `
+def refused(*_):
+    raise OSError(errno.EOPNOTSUPP, "this file system makes no holes")
+supervisor.punch_hole = refused
+`;
+
+/** Writes numbered lines of 64 bytes, as many as are asked for. */
+const talk = `
+import sys, time
+first, count = int(sys.argv[1]), int(sys.argv[2])
+for number in range(first, first + count):
+    sys.stdout.write("line %010d %s\\n" % (number, "ü" * 24))
+sys.stdout.write("end of %d\\n" % (first + count))
+sys.stdout.flush()
+time.sleep(600)
+`;
+
+describe('the supervisor of a host in trouble', () => {
+  let folder: string;
+  let root: string;
+  let compute: Compute;
+  let refs: JobRef[];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'pawl-supervisor-'));
+    root = join(folder, 'root');
+    refs = [];
+  });
+  afterEach(async () => {
+    await supervise('');
+    for (const ref of refs) await compute.remove(ref);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** The supervisor with some of its own names bound to something else. */
+  async function supervise(change: string): Promise<void> {
+    const python = join(folder, 'python');
+    const program = `#!/usr/bin/env python3
+import errno, os, sys
+from importlib.machinery import SourceFileLoader
+sys.dont_write_bytecode = True
+supervisor = SourceFileLoader("supervisor", sys.argv[3]).load_module()
+${change}
+sys.argv = sys.argv[3:]
+supervisor.main()
+`;
+    await writeFile(python, program);
+    await chmod(python, 0o755);
+    compute = new LocalCompute({ name: 'local', root, places: { gpus: 1, memoryBytes: 2 ** 30 }, python });
+  }
+
+  async function submit(command: readonly string[], files: Readonly<Record<string, string>> = {}): Promise<JobRef> {
+    const ref = await compute.submit({
+      key: `job-${refs.length}`,
+      epoch: 1,
+      kind: 'service',
+      command,
+      environment: {},
+      files,
+      wants: { gpus: 1, memoryBytes: 1 },
+    });
+    refs.push(ref);
+    return ref;
+  }
+
+  const logFile = async (): Promise<string> => join(root, 'jobs', (await readdir(join(root, 'jobs')))[0] ?? '', 'log');
+  const bytesOnDisk = async (): Promise<number> => (await stat(await logFile())).blocks * 512;
+
+  async function readOn(ref: JobRef, offset: number): Promise<{ text: string; offset: number }> {
+    let text = '';
+    for (;;) {
+      const more = await compute.log(ref, offset, 100 * kib);
+      if (more.nextOffset === offset) return { text, offset };
+      expect(more.nextOffset).toBeGreaterThan(offset);
+      text += more.text;
+      offset = more.nextOffset;
+    }
+  }
+
+  describe.each([
+    ['a file system that makes holes', '', true],
+    ['a file system that makes none', withoutHoles, false],
+  ])('bounds the log of a job on %s', (_, change, hasHoles) => {
+    const lineBytes = 65;
+    const lines = 40_000;
+
+    it('keeps its beginning and its end, says what was left out, and goes on counting', async () => {
+      await supervise(smallLogs + change);
+      const ref = await submit(['{python}', 'talk.py', '0', String(lines)], { 'talk.py': talk });
+      const endOfLog = lines * lineBytes + `end of ${lines}\n`.length;
+      await until('a small log', async () => {
+        const { nextOffset } = await compute.log(ref, -1, 1);
+        return nextOffset > 0.9 * endOfLog && (await bytesOnDisk()) <= 512 * kib;
+      });
+      const { text, offset } = await readOn(ref, 0);
+      // Where the file is cut short, what is written at that very moment goes uncounted.
+      if (hasHoles) {
+        expect(offset).toBe(endOfLog);
+        expect(text.endsWith(`\nend of ${lines}\n`)).toBe(true);
+      }
+      expect(text).toMatch(/^line 0000000000 ü+\nline 0000000001 /);
+      expect(text).not.toContain('\0');
+      expect(text).not.toContain('\uFFFD\uFFFD');
+      const [, leftOut] = /^\[Here (\d+) bytes of the log were left out/m.exec(text) ?? [];
+      expect(Number(leftOut)).toBeGreaterThan(offset - 512 * kib - 1);
+      expect(text.length).toBeLessThan(512 * kib);
+      // Whoever had read up to somewhere in between goes on with what is there.
+      const late = await readOn(ref, lines * lineBytes - 600 * kib);
+      expect(late.offset).toBe(offset);
+      expect(late.text).toMatch(/^\n\[Here \d+ bytes of the log were left out/);
+      const tail = await compute.log(ref, -10, 10);
+      expect(tail.nextOffset).toBe(offset);
+    });
+
+    it('also once the keeper is gone: the program goes on, and whoever looks next takes its place', async () => {
+      await supervise(smallLogs + change);
+      const script = 'read first < go.fifo; {python} talk.py 0 20000';
+      const words = ['sh', '-c', `mkfifo go.fifo; ${script}`];
+      const ref = await submit(words, { 'talk.py': talk });
+      const [record] = await processRecords(root);
+      process.kill(record!.keeperPid, 'SIGKILL');
+      await until('the end of the keeper', async () => {
+        try {
+          process.kill(record!.keeperPid, 0);
+          return false;
+        } catch {
+          return true;
+        }
+      });
+      await writeFile(join(await logFile(), '..', 'work', 'go.fifo'), 'go\n');
+      await until('a small log', async () => {
+        const state = await compute.state(ref);
+        expect(state?.phase).toBe('running');
+        return (
+          (await compute.log(ref, -1, 1)).nextOffset > 0.9 * 20_000 * lineBytes && (await bytesOnDisk()) <= 512 * kib
+        );
+      });
+      expect((await readOn(ref, 0)).text).toMatch(/^\[Here \d+ bytes of the log were left out/m);
+    });
+  });
+});
