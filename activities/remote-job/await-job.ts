@@ -123,9 +123,9 @@ async function conclude(
     });
   } else if (verdict === 'frozen') {
     const tail = await log.tail();
-    await compute.end(current);
     const said = tail.length === 0 ? 'nothing at all' : `last '${tail.at(-1) ?? ''}'`;
-    failure = new SystemError('JobFailed', `The program ${where} stood still, so it was ended; it wrote ${said}.`, {
+    const became = await endFrozen(compute, current);
+    failure = new SystemError('JobFailed', `The program ${where} stood still, ${became}; it wrote ${said}.`, {
       details: { host: current.host, log: tail },
     });
   } else {
@@ -134,6 +134,17 @@ async function conclude(
   const reason = verdict === 'lost' ? ('lost' as const) : ('failed' as const);
   await endEpoch(addressOf(context), current.epoch, { reason, sentence: failure.message });
   return failure;
+}
+
+/** One that hangs in the kernel cannot be ended; it keeps its place there, and the job goes on without it. */
+async function endFrozen(compute: Compute, job: JobRef): Promise<string> {
+  try {
+    await compute.end(job);
+    return 'so it was ended';
+  } catch (error) {
+    if (!(error instanceof SystemError && error.type === 'Unavailable')) throw error;
+    return `and could not be ended (${error.message})`;
+  }
 }
 
 async function currentEpoch(context: AwaitContext): Promise<JobRef> {

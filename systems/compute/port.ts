@@ -96,10 +96,10 @@ export interface Compute {
   log(job: JobRef, offset: number, maxBytes: number): Promise<{ text: string; nextOffset: number }>;
   /** A file of at most 1 MiB out of the job's folder; `undefined` where there is none. `InvalidInput`: the path leads out of it. */
   readFile(job: JobRef, path: string): Promise<string | undefined>;
-  /** Ends the whole process group: SIGTERM, then SIGKILL after `graceMs`. Idempotent. */
+  /** Ends the whole process group: SIGTERM, then SIGKILL after `graceMs`. Idempotent. `Unavailable`: even so it lives. */
   end(job: JobRef, options?: { graceMs?: number }): Promise<void>;
   /**
-   * Ends it and removes its folder. Idempotent. A batch job stays removed: its epoch is refused from now on, also where it was
+   * Ends it and removes its folder. Idempotent. `Unavailable`: it lives even so, and keeps its places. A batch job stays removed: its epoch is refused from now on, also where it was
    * never seen. A service may be submitted again, which is how one that died is launched anew.
    */
   remove(job: JobRef): Promise<void>;

@@ -28,10 +28,12 @@ import stat
 import sys
 import time
 
-EXIT_CODES = {"InvalidInput": 65, "NoCapacity": 69, "Conflict": 73, "NotFound": 66, "Internal": 70}
+EXIT_CODES = {"InvalidInput": 65, "NoCapacity": 69, "Conflict": 73, "NotFound": 66, "Internal": 70, "Unavailable": 75}
 DEFAULT_GRACE_S = 10.0
 # Shorter, since the host's lock is held meanwhile.
 SUPERSEDED_GRACE_S = 2.0
+# A process in an uninterruptible sleep takes longer, or for ever.
+KILLED_WITHIN_S = 10.0
 MAX_READ_BYTES = 1 << 20
 KEY_MEMORY_S = 90 * 24 * 3600
 # A log that grew past the first figure is cut down to the other two.
@@ -183,7 +185,7 @@ class Job:
         ]
 
     def terminate(self, grace_s):
-        """SIGTERM to the program's group, SIGKILL to all that is left after the grace time; stopped processes too."""
+        """SIGTERM to the program's group, SIGKILL to all that is left after the grace time; answers who lives even so."""
         group = (read_json(self.file("pid.json")) or {}).get("pid")
         members = self.members()
         asked = set()
@@ -199,12 +201,18 @@ class Job:
                     send(one.pid, signal.SIGCONT)
             time.sleep(0.05)
             members = self.members()
-        until = time.monotonic() + 10
+        until = time.monotonic() + KILLED_WITHIN_S
         while members and time.monotonic() < until:
             for one in members:
                 send(one.pid, signal.SIGKILL)
             time.sleep(0.02)
             members = self.members()
+        return members
+
+    def clear(self):
+        """Returns once nothing of the job is left, however long that takes: its places are taken until then."""
+        while self.terminate(0):
+            time.sleep(1)
 
     def write_exit(self, exit_code, timed_out):
         record = read_json(self.file("pid.json"))
@@ -226,17 +234,19 @@ class Job:
             return None
         if record["bootId"] != self.host.boot_id:
             return {"phase": "lost", "gone": True, "reason": "the host was restarted while the job ran"}
+        main = is_alive(record["pid"], record["startTime"])
         keeper = is_alive(record["keeperPid"], record["keeperStartTime"])
-        if is_alive(record["pid"], record["startTime"]) or (keeper and not record.get("adopted")):
-            running = {"phase": "running", "startedAt": record["startedAt"], "unkept": not keeper}
-            if submission.get("url"):
-                running["url"] = submission["url"]
-            return running
-        ended = read_json(self.file("exit.json"))
-        if ended is not None:
-            return dict(ended, phase="exited")
-        self.terminate(0)
-        return {"phase": "lost", "gone": True, "reason": "the program and its supervisor are gone and left no exit code"}
+        if not main and not keeper:
+            ended = read_json(self.file("exit.json"))
+            if ended is not None:
+                return dict(ended, phase="exited")
+            if not self.terminate(0):
+                reason = "the program and its supervisor are gone and left no exit code"
+                return {"phase": "lost", "gone": True, "reason": reason}
+        running = {"phase": "running", "startedAt": record["startedAt"], "unkept": main and not keeper}
+        if submission.get("url"):
+            running["url"] = submission["url"]
+        return running
 
 
 class Log:
@@ -490,7 +500,7 @@ def keep(job, command, environment, lock, ready):
         if status is None:
             log.bound()
             watch.wait(LOG_CHECK_S if deadline is None else min(LOG_CHECK_S, deadline - time.monotonic()))
-    job.terminate(0)
+    job.clear()
     exit_code = 124 if timed_out else (128 - status if status < 0 else status)
     persist(lambda: job.write_exit(exit_code, timed_out))
 
@@ -533,6 +543,7 @@ def keep_adopted(job, lock, ready):
     while is_alive(record["pid"], record["startTime"]):
         if deadline is not None and time.monotonic() >= deadline:
             job.terminate(DEFAULT_GRACE_S)
+            job.clear()
             persist(lambda: job.write_exit(124, True))
             return
         log.bound()
@@ -587,7 +598,11 @@ def submit_locked(host, request, lock):
     write_json(path, {"key": key, "epoch": epoch, "removed": memory["removed"]})
     for older, submission in list(host.running()):
         if submission["key"] == key and submission["epoch"] < epoch:
-            finish(older, SUPERSEDED_GRACE_S)
+            try:
+                finish(older, SUPERSEDED_GRACE_S)
+            except Refused:
+                # It keeps its places; the kernel ends it as soon as it wakes up, and its result does not count any more.
+                pass
     gpus, memory_bytes = host.free()
     if wants["gpus"] > len(gpus) or wants["memoryBytes"] > memory_bytes:
         raise Refused(
@@ -646,11 +661,14 @@ def start(job, request, gpus, lock):
 
 
 def finish(job, grace_s):
-    """Ends a job that runs, and sees to it that its end is on record."""
+    """Ends a job that runs, and sees to it that its end is on record; refused where it lives even so."""
     state = job.state()
     if state is None or state["phase"] != "running":
         return
-    job.terminate(grace_s)
+    left = job.terminate(grace_s)
+    if left:
+        message = "The job %s does not end, though it was killed: its processes %s still hang in the kernel. Restart the host."
+        raise Refused("Unavailable", message % (job.submission["key"], ", ".join(str(one.pid) for one in left)))
     until = time.monotonic() + 10
     while time.monotonic() < until and read_json(job.file("exit.json")) is None:
         record = read_json(job.file("pid.json"))

@@ -1,11 +1,11 @@
 // What the supervisor does where a host is in trouble: its own code, with small bounds, or with one call of the kernel refused.
 
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocalCompute } from '../../systems/compute/local.js';
-import type { Compute, JobRef } from '../../systems/compute/port.js';
+import type { Compute, JobRef, JobSubmission } from '../../systems/compute/port.js';
 import { processRecords } from '../fixtures/supervised-host.js';
 import { until } from '../fixtures/until.js';
 
@@ -18,6 +18,11 @@ const withoutHoles = `
 def refused(*_):
     raise OSError(errno.EOPNOTSUPP, "this file system makes no holes")
 supervisor.punch_hole = refused
+`;
+/** As the kernel does with a process that sleeps uninterruptibly: signals wait. */
+const unkillable = `
+supervisor.send = lambda *_: None
+supervisor.KILLED_WITHIN_S = supervisor.DEFAULT_GRACE_S = 0.5
 `;
 
 /** Writes numbered lines of 64 bytes, as many as are asked for. */
@@ -65,7 +70,11 @@ supervisor.main()
     compute = new LocalCompute({ name: 'local', root, places: { gpus: 1, memoryBytes: 2 ** 30 }, python });
   }
 
-  async function submit(command: readonly string[], files: Readonly<Record<string, string>> = {}): Promise<JobRef> {
+  async function submit(
+    command: readonly string[],
+    files: Readonly<Record<string, string>> = {},
+    over: Partial<JobSubmission> = {},
+  ): Promise<JobRef> {
     const ref = await compute.submit({
       key: `job-${refs.length}`,
       epoch: 1,
@@ -74,6 +83,7 @@ supervisor.main()
       environment: {},
       files,
       wants: { gpus: 1, memoryBytes: 1 },
+      ...over,
     });
     refs.push(ref);
     return ref;
@@ -152,6 +162,48 @@ supervisor.main()
         );
       });
       expect((await readOn(ref, 0)).text).toMatch(/^\[Here \d+ bytes of the log were left out/m);
+    });
+  });
+
+  describe('with a program that cannot be killed', () => {
+    const placesTaken = async (): Promise<number> => 1 - ((await compute.capacity())[0]?.free.gpus ?? 0);
+
+    it('neither ends nor removes it, and keeps its place taken until it is gone', async () => {
+      await supervise(unkillable);
+      const ref = await submit(['sleep', '600']);
+      await expect(compute.end(ref, { graceMs: 0 })).rejects.toMatchObject({ type: 'Unavailable', message: /still/ });
+      await expect(compute.remove(ref)).rejects.toMatchObject({ type: 'Unavailable' });
+      expect(await compute.state(ref)).toMatchObject({ phase: 'running' });
+      expect(await placesTaken()).toBe(1);
+      await expect(submit(['true'], {}, { key: ref.key, epoch: 2 })).rejects.toMatchObject({ type: 'NoCapacity' });
+      await supervise('');
+      await compute.remove(ref);
+      expect(await compute.state(ref)).toBeUndefined();
+      expect(await placesTaken()).toBe(0);
+    });
+
+    it('does not say that it ended at its time limit', async () => {
+      await supervise(`${unkillable}
+kept_write_exit = supervisor.Job.write_exit
+def write_exit(job, *rest):
+    open(os.path.join(job.host.root, "said"), "w").close()
+    kept_write_exit(job, *rest)
+supervisor.Job.write_exit = write_exit
+kept_terminate = supervisor.Job.terminate
+def terminate(job, grace_s):
+    left = kept_terminate(job, grace_s)
+    open(os.path.join(job.host.root, "tried"), "a").write("x")
+    return left
+supervisor.Job.terminate = terminate
+`);
+      const ref = await submit(['sleep', '600'], {}, { kind: 'batch', timeLimitMs: 100 });
+      await until('two tries', async () => (await readFile(join(root, 'tried'), 'utf8')).length > 1);
+      expect(await readdir(root)).not.toContain('said');
+      expect(await compute.state(ref)).toMatchObject({ phase: 'running' });
+      expect(await placesTaken()).toBe(1);
+      await supervise('');
+      await compute.end(ref, { graceMs: 0 });
+      expect(await compute.state(ref)).toMatchObject({ phase: 'exited', exitCode: 124, timedOut: true });
     });
   });
 });

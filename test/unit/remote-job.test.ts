@@ -230,6 +230,21 @@ describe('a remote job', () => {
     expect(await submitJob(plan, context(2))).toMatchObject({ epoch: 2 });
   });
 
+  it('begins a frozen program anew also where its host cannot end it', async () => {
+    const { host } = await submitJob(plan, context());
+    const end: Compute['end'] = async () => {
+      throw new SystemError('Unavailable', 'it hangs in the kernel');
+    };
+    const hanging = jobContext({ objects, compute: withMethods(compute, { end }), key });
+    await expect(awaitJob({ ...plan, stallMs: 200 }, hanging)).rejects.toMatchObject({
+      type: 'JobFailed',
+      message: /stood still.*it hangs in the kernel/,
+    });
+    const moved = await submitJob(plan, context(2));
+    expect(moved).toMatchObject({ epoch: 2 });
+    expect(moved.host).not.toBe(host);
+  });
+
   it('keeps the place on another host while the claimed one is full', async () => {
     const pick: Compute['pick'] = async (_, options) =>
       options?.avoid?.includes('gpu-1') === true ? 'gpu-2' : 'gpu-1';
