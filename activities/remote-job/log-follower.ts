@@ -6,6 +6,8 @@ import type { Compute, JobRef } from '../../systems/compute/port.js';
 
 const marker = 'PAWL-PROGRESS ';
 const chunkBytes = 256 * 1024;
+/** Of what is further behind, only the newest chunk is read: whoever waits for the job has more to look at. */
+const chunksAtOnce = 16;
 const tailBytes = 32 * 1024;
 const tailLines = 20;
 const longestLine = 2_000;
@@ -38,23 +40,30 @@ export class LogFollower {
     return this.#staging;
   }
 
-  /** Reads to the end; answers whether there was anything. A host that is away has nothing to say. */
+  /** Reads on, and leaps to the end where that is far; answers whether there was anything. A host that is away says nothing. */
   async read(): Promise<boolean> {
-    let gained = false;
-    for (;;) {
-      const more = await orNothing(this.#compute.log(this.#job, this.#offset, chunkBytes));
-      if (more === undefined || more.nextOffset === this.#offset) return gained;
-      gained = true;
-      this.#offset = more.nextOffset;
-      const lines = (this.#partial + more.text).split('\n');
-      this.#partial = (lines.pop() ?? '').slice(-longestLine);
-      for (const line of lines) {
-        const progress = line.startsWith(marker) ? parse(line.slice(marker.length)) : undefined;
-        if (progress === undefined) continue;
-        if (typeof progress === 'object' && progress !== null && 'staging' in progress) this.#staging = progress;
-        else this.#progress = progress;
-      }
+    for (let chunk = 0; chunk < chunksAtOnce; chunk += 1) {
+      if (!(await this.#readFrom(this.#offset))) return chunk > 0;
     }
+    this.#partial = '';
+    await this.#readFrom(-chunkBytes);
+    return true;
+  }
+
+  /** Answers whether there was anything new. */
+  async #readFrom(offset: number): Promise<boolean> {
+    const more = await orNothing(this.#compute.log(this.#job, offset, chunkBytes));
+    if (more === undefined || more.nextOffset === this.#offset) return false;
+    this.#offset = more.nextOffset;
+    const lines = (this.#partial + more.text).split('\n');
+    this.#partial = (lines.pop() ?? '').slice(-longestLine);
+    for (const line of lines) {
+      const progress = line.startsWith(marker) ? parse(line.slice(marker.length)) : undefined;
+      if (progress === undefined) continue;
+      if (typeof progress === 'object' && progress !== null && 'staging' in progress) this.#staging = progress;
+      else this.#progress = progress;
+    }
+    return true;
   }
 
   /** The last lines that are not progress. */

@@ -230,6 +230,38 @@ describe('a remote job', () => {
     expect(await submitJob(plan, context(2))).toMatchObject({ epoch: 2 });
   });
 
+  describe('that writes faster than it is read', () => {
+    /** A log that never ends: every read finds as much as it asked for, and the end is far away. */
+    const flood = (reads: number[]): Compute['log'] => {
+      const filler = `${'x'.repeat(1023)}\n`;
+      return async (_, offset, maxBytes) => {
+        reads.push(offset);
+        if (reads.length > 1_000) throw new Error('it reads on and on');
+        const from = offset < 0 ? 2 ** 40 + offset : offset;
+        const newest = offset < 0 ? 'PAWL-PROGRESS {"step":9}\n' : '';
+        return { text: filler.repeat(maxBytes / 1024) + newest, nextOffset: from + maxBytes };
+      };
+    };
+
+    it('is seen to be cancelled, and tells its newest progress', async () => {
+      await submitJob(plan, context());
+      const reads: number[] = [];
+      const waiting = jobContext({ objects, compute: withMethods(compute, { log: flood(reads) }), key });
+      const cancelled = AbortSignal.timeout(300);
+      const failure: unknown = await awaitJob(plan, { ...waiting, signal: cancelled }).catch((error: unknown) => error);
+      expect(failure).toBe(cancelled.reason);
+      expect(reads.some((offset) => offset < 0)).toBe(true);
+      expect(waiting.progress).toHaveBeenLastCalledWith(expect.objectContaining({ progress: { step: 9 } }));
+    });
+
+    it('is seen to end', async () => {
+      program = async (_, epoch) => await succeed(epoch);
+      await submitJob(plan, context());
+      const waiting = jobContext({ objects, compute: withMethods(compute, { log: flood([]) }), key });
+      expect(await awaitJob(plan, waiting)).toMatchObject({ epoch: 1 });
+    });
+  });
+
   it('begins a frozen program anew also where its host cannot end it', async () => {
     const { host } = await submitJob(plan, context());
     const end: Compute['end'] = async () => {
