@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemError } from '../../dag/failures.js';
 import type { ComputeSystems, JobRef } from '../../systems/compute/port.js';
-import { jobCheckpointsPrefix, jobLogKey, jobResultKey } from '../../systems/object-store/keys.js';
+import { jobCheckpointsPrefix, jobLogKey } from '../../systems/object-store/keys.js';
 import type { ClaimAddress, JobClaim } from './claim.js';
 import { readClaim, refOf, writeClaim } from './claim.js';
 import type { JobContext } from './submit-job.js';
@@ -56,8 +56,7 @@ export async function releaseKey(
       return (await removeJob(computes, ref, index === 0 ? giveUpAtMs : 0)) ? [] : [ref.host];
     }),
   );
-  if ((await address.objects.head(jobResultKey(address.environment, address.key, current.epoch))) !== undefined)
-    await dropCheckpoints(address);
+  await dropCheckpoints(address);
   return { unreachable: away.flat() };
 }
 
@@ -97,6 +96,10 @@ async function keepLog(address: ClaimAddress, computes: ComputeSystems, ref: Job
   }
 }
 
+/**
+ * Only an epoch of this key could go on from them, and none begins any more. What a host that is away ships even so goes when the
+ * reaper finds its job.
+ */
 async function dropCheckpoints({ objects, environment, key }: ClaimAddress): Promise<void> {
   for await (const object of objects.list(jobCheckpointsPrefix(environment, key))) await objects.delete(object.key);
 }

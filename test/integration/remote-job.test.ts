@@ -162,6 +162,8 @@ describe('a remote job', () => {
     expect((await local.state(ref))?.phase).toBe('exited');
     expect(before.some((name) => name.includes('step-000002'))).toBe(false);
     expect((await checkpoints()).at(-1)).toContain('step-000002');
+    await releaseJob(context(local));
+    expect(await checkpoints()).toEqual([]);
   });
 
   it('refuses pickled weights by what is in them', async () => {

@@ -360,19 +360,69 @@ describe('a remote job', () => {
       });
     });
 
+    const checkpoint = async (epoch: number): Promise<void> => {
+      await objects.put(`jobs/test/${key}/checkpoints/00000${epoch}/000001-a/COMPLETE`, '{}');
+    };
+    const left = async (): Promise<string[]> => {
+      const found = [];
+      for await (const object of objects.list(`jobs/test/${key}/`))
+        found.push(object.key.slice(`jobs/test/${key}/`.length));
+      return found;
+    };
+
     it('with the end of its log kept, and its checkpoints dropped once it has succeeded', async () => {
       program = async (job, epoch) => {
         job.write('a line\n');
-        await objects.put(`jobs/test/${key}/checkpoints/000001/000001-a/COMPLETE`, '{}');
+        await checkpoint(epoch);
         return await succeed(epoch);
       };
       await submitJob(plan, context());
       await awaitJob(plan, context());
       await releaseJob(context());
-      const left = [];
-      for await (const object of objects.list(`jobs/test/${key}/`))
-        left.push(object.key.slice(`jobs/test/${key}/`.length));
-      expect(left).toEqual(['1/log.txt', '1/result.json', 'claim.json']);
+      expect(await left()).toEqual(['1/log.txt', '1/result.json', 'claim.json']);
+    });
+
+    it('with its checkpoints dropped though it failed: no epoch can go on from them any more', async () => {
+      program = async (_, epoch) => {
+        await checkpoint(epoch);
+        return 75;
+      };
+      await submitJob(plan, context());
+      await expect(awaitJob(plan, context())).rejects.toMatchObject({ type: 'JobFailed' });
+      expect(await left()).toContain('checkpoints/000001/000001-a/COMPLETE');
+      await releaseJob(context());
+      expect(await left()).toEqual(['claim.json']);
+    });
+
+    it('with its checkpoints dropped once the program has ended, which may write one on its way out', async () => {
+      program = async ({ signal }, epoch) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        await checkpoint(epoch);
+        return 143;
+      };
+      await submitJob(plan, context());
+      await releaseJob(context());
+      expect(await left()).toEqual(['claim.json']);
+    });
+
+    it('with the checkpoints of a host that is away dropped again once it is back', async () => {
+      const { host } = await submitJob(plan, context());
+      await checkpoint(1);
+      compute.setAway(host, true);
+      await releaseJob(context(), { patienceMs: 0 });
+      expect(await left()).toEqual(['claim.json']);
+      await checkpoint(1);
+      compute.setAway(host, false);
+      const { systems, log } = context();
+      await reapJobs({
+        objects,
+        environment: 'test',
+        compute: systems.compute,
+        log,
+        runStatus: async () => 'closed',
+        serviceIsWanted: async () => true,
+      });
+      expect(await left()).toEqual(['claim.json']);
     });
 
     it('as far as hosts answer, and says which do not', async () => {
