@@ -4,13 +4,12 @@ import { z } from 'zod';
 import type { TaskContext } from '../dag/context.js';
 import { SystemError } from '../dag/failures.js';
 import { jobTask } from '../dag/task.js';
-import { parseWith } from '../dag/validation.js';
 import type { JobRef } from '../systems/compute/port.js';
+import { readJson } from '../systems/object-store/json-object.js';
 import { evaluationPrefix, fileKey, s3Uri } from '../systems/object-store/keys.js';
 import { findDatasetRef } from './find-dataset-ref.js';
 import { modelSettings } from './model-settings.js';
 import { awaitJob } from './remote-job/await-job.js';
-import { readJson } from './remote-job/claim.js';
 import type { RemoteJobPlan } from './remote-job/job-file.js';
 import { releaseJob } from './remote-job/release-job.js';
 import type { JobResult } from './remote-job/result.js';
@@ -60,10 +59,7 @@ async function championOf(given: Input, { systems, step }: TaskContext): Promise
   if (given.champion !== undefined) return given.champion;
   const { objects, environment, endpoints, registry } = systems;
   const key = fileKey(evaluationPrefix(environment, step.key), 'champion.json');
-  const pinned = async (): Promise<Pin | undefined> => {
-    const found = await readJson(objects, key);
-    return found && parseWith(pin, found.value, `s3://${objects.bucketName}/${key}`);
-  };
+  const pinned = async (): Promise<Pin | undefined> => (await readJson(objects, key, pin))?.value;
   const before = await pinned();
   if (before !== undefined) return before.champion;
   const version = (await endpoints.read(given.model))?.state.champion;

@@ -1,10 +1,10 @@
 // The claim of a job's key: which epoch counts, and on which host it is. Written by compare-and-set before anything is submitted.
 
-import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { canonicalJson } from '../../dag/digest.js';
 import { SystemError } from '../../dag/failures.js';
 import type { JobRef } from '../../systems/compute/port.js';
+import { readJson } from '../../systems/object-store/json-object.js';
 import { jobClaimKey } from '../../systems/object-store/keys.js';
 import type { ObjectStore } from '../../systems/object-store/port.js';
 
@@ -62,15 +62,17 @@ export const refOf = (
 /** Throws `Corrupt`, `Unavailable`. */
 export async function readClaim({ objects, environment, key }: ClaimAddress): Promise<StoredClaim | undefined> {
   const claimKey = jobClaimKey(environment, key);
-  const found = await readJson(objects, claimKey);
-  if (found === undefined) return undefined;
-  const parsed = jobClaim.safeParse(found.value);
-  if (!parsed.success)
+  try {
+    const found = await readJson(objects, claimKey, jobClaim);
+    return found && { claim: found.value, etag: found.etag };
+  } catch (error) {
+    if (!(error instanceof SystemError && error.type === 'Corrupt')) throw error;
     throw new SystemError(
       'Corrupt',
       `The claim s3://${objects.bucketName}/${claimKey} cannot be read: see whether its job still runs, then delete it.`,
+      { cause: error },
     );
-  return { claim: parsed.data, etag: found.etag };
+  }
 }
 
 /** Writes over what was read; `undefined` where somebody else was quicker. */
@@ -113,22 +115,5 @@ export async function endEpoch(
     const current = stored?.claim.current;
     if (stored === undefined || current?.epoch !== epoch || current.ended !== undefined) return;
     if (await writeClaim(address, { ...stored.claim, current: { ...current, ended } }, stored)) return;
-  }
-}
-
-/** A small JSON object of the bucket; `undefined` where there is none. Throws `Corrupt` for what is not JSON. */
-export async function readJson(
-  objects: ObjectStore,
-  key: string,
-): Promise<{ value: unknown; etag: string } | undefined> {
-  try {
-    const found = await objects.get(key);
-    const text = (await buffer(found.body)).toString('utf8');
-    return { value: JSON.parse(text) as unknown, etag: found.etag };
-  } catch (error) {
-    if (error instanceof SystemError && error.type === 'NotFound') return undefined;
-    if (error instanceof SyntaxError)
-      throw new SystemError('Corrupt', `The object s3://${objects.bucketName}/${key} is not JSON.`, { cause: error });
-    throw error;
   }
 }

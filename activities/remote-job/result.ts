@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { SystemError } from '../../dag/failures.js';
+import { readJson } from '../../systems/object-store/json-object.js';
 import { jobResultKey } from '../../systems/object-store/keys.js';
 import type { ClaimAddress } from './claim.js';
-import { readJson } from './claim.js';
 
 const shippedOutput = z.object({
   /** `s3://…/`; its `artifact.json` lists every file. */
@@ -26,10 +26,8 @@ export type JobResult = z.infer<typeof jobResult>;
 /** `undefined` where the epoch has none (yet). Throws `Corrupt`, `Unavailable`. */
 export async function readJobResult(address: ClaimAddress, epoch: number): Promise<JobResult | undefined> {
   const key = jobResultKey(address.environment, address.key, epoch);
-  const found = await readJson(address.objects, key);
-  if (found === undefined) return undefined;
-  const parsed = jobResult.safeParse(found.value);
-  if (parsed.success && parsed.data.key === address.key && parsed.data.epoch === epoch) return parsed.data;
-  const problem = parsed.success ? 'it is that of another job' : z.prettifyError(parsed.error);
-  throw new SystemError('Corrupt', `The result s3://${address.objects.bucketName}/${key} cannot be used: ${problem}.`);
+  const result = (await readJson(address.objects, key, jobResult))?.value;
+  if (result === undefined || (result.key === address.key && result.epoch === epoch)) return result;
+  const place = `s3://${address.objects.bucketName}/${key}`;
+  throw new SystemError('Corrupt', `The result ${place} cannot be used: it is that of another job.`);
 }

@@ -4,6 +4,7 @@ import { awaitJob } from '../../activities/remote-job/await-job.js';
 import { hostKeyOf, readClaim } from '../../activities/remote-job/claim.js';
 import type { RemoteJobPlan } from '../../activities/remote-job/job-file.js';
 import { reapJobs } from '../../activities/remote-job/reaper.js';
+import { readJobResult } from '../../activities/remote-job/result.js';
 import { releaseJob } from '../../activities/remote-job/release-job.js';
 import { submitJob } from '../../activities/remote-job/submit-job.js';
 import { SystemError } from '../../dag/failures.js';
@@ -12,6 +13,7 @@ import type { MemoryJob } from '../../systems/compute/memory.js';
 import type { Compute } from '../../systems/compute/port.js';
 import { jobResultKey } from '../../systems/object-store/keys.js';
 import { MemoryObjectStore } from '../../systems/object-store/memory.js';
+import type { ObjectStore } from '../../systems/object-store/port.js';
 import { jobContext } from '../fixtures/job-context.js';
 
 const places = { gpus: 1, memoryBytes: 1024 };
@@ -317,6 +319,51 @@ describe('a remote job', () => {
     await expect(submitJob({ ...plan, outputs }, context())).rejects.toMatchObject({
       type: 'InvalidInput',
       message: /\{digest\}/,
+    });
+  });
+
+  describe('reads its claim and its result', () => {
+    const address = (store: ObjectStore) => ({ objects: store, environment: 'test', key });
+    const answering = (get: ObjectStore['get']): ObjectStore =>
+      new Proxy<ObjectStore>(objects, {
+        get: (target, name) => {
+          const member: unknown = name === 'get' ? get : Reflect.get(target, name);
+          return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+        },
+      });
+
+    it('and takes no missing bucket for a job that was never claimed', async () => {
+      const gone = answering(async () => {
+        throw new SystemError('NotFound', 'There is no bucket pawl.', { details: { missing: 'bucket' } });
+      });
+      await expect(readClaim(address(gone))).rejects.toMatchObject({ type: 'NotFound' });
+      await expect(readJobResult(address(gone), 1)).rejects.toMatchObject({ type: 'NotFound' });
+    });
+
+    it('again where their bytes were damaged on the way', async () => {
+      await submitJob(plan, context());
+      await succeed(1);
+      let damaged = false;
+      const noisy = answering(async (name) => {
+        damaged = !damaged;
+        if (damaged) throw new SystemError('IntegrityFailed', `The bytes of ${name} are not those that were put.`);
+        return await objects.get(name);
+      });
+      expect((await readClaim(address(noisy)))?.claim.current).toMatchObject({ epoch: 1 });
+      expect(await readJobResult(address(noisy), 1)).toMatchObject({ epoch: 1 });
+    });
+
+    it('and says what to do about one that cannot be read', async () => {
+      await objects.put(`jobs/test/${key}/claim.json`, '{"schema":7}');
+      await expect(readClaim(address(objects))).rejects.toMatchObject({
+        type: 'Corrupt',
+        message: /see whether its job still runs, then delete it/,
+      });
+      await objects.put(
+        jobResultKey('test', key, 1),
+        JSON.stringify({ schema: 1, key: 'other', epoch: 1, result: {}, outputs: {} }),
+      );
+      await expect(readJobResult(address(objects), 1)).rejects.toMatchObject({ type: 'Corrupt' });
     });
   });
 

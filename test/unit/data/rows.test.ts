@@ -69,7 +69,9 @@ test('no two rows have one id, whichever file, block or chunk they are from', as
 
   const text: SourceFile = { ...file, key: 'k/a.txt', path: 'a.txt', format: 'text' };
   let nth = 0;
-  for await (const read of readRecords(Readable.from([Buffer.from('word '.repeat(600_000))]), 'text', '/nonexistent')) {
+  const body = Readable.from([Buffer.from('word '.repeat(600_000))]);
+  const options = { format: 'text', place: 's3://b/k/a.txt', spoolFile: '/nonexistent' } as const;
+  for await (const read of readRecords(body, options)) {
     nth += 1;
     if (read.kind === 'record') add(read.record, { kind: 'documents' }, { file: text, line: read.line, nth });
   }
