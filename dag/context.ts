@@ -31,7 +31,7 @@ export interface StepIdentity {
   /** Counts from 1. */
   readonly attempt: number;
   /**
-   * The idempotency key of the step's effects: first run id, step, operator's retry number. Never the attempt.
+   * The idempotency key of the step's effects, made of the first run id and the step: the same for every attempt.
    * Fit for an S3 key and a file name.
    */
   readonly key: string;
