@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { dag } from '../../dag/dag.js';
@@ -14,13 +15,24 @@ const said = (label: string): readonly string[] => events.get(label) ?? [];
 
 const labelled = z.object({ label: z.string() });
 
+/** Code that has a second of work left when it is told to stop. */
+async function finishSlowly(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  await sleep(1_000);
+}
+
 const rent = task({
   name: 'rent',
   version: '1',
-  input: labelled,
+  input: labelled.extend({ how: z.string() }),
   output: z.object({ host: z.string() }),
-  run: ({ label }) => {
+  heartbeat: '1s',
+  run: async ({ label, how }, { signal }) => {
     say(label, 'rent');
+    if (how === 'rent slowly') {
+      await finishSlowly(signal);
+      say(label, 'rented');
+    }
     return { host: 'h1' };
   },
 });
@@ -39,6 +51,11 @@ const use = task({
       progress('hanging');
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
     }
+    if (how === 'use slowly') {
+      await finishSlowly(signal);
+      say(label, 'used');
+      signal.throwIfAborted();
+    }
     return { used: true };
   },
 });
@@ -55,7 +72,7 @@ const giveBack = task({
 });
 
 const rental = dag({ name: 'rental', params: z.object({ label: z.string(), how: z.string() }) }, ({ params, step }) => {
-  const rented = step(rent, { label: params.label }, { setup: true });
+  const rented = step(rent, { label: params.label, how: params.how }, { setup: true });
   const used = step(use, { label: params.label, host: rented.host, how: params.how });
   step(giveBack, { label: params.label }, { teardownOf: rented });
   return used;
@@ -71,12 +88,16 @@ const train = jobTask({
   output: z.object({ loss: z.number(), submissions: z.number() }),
   retry: { attempts: 3, firstDelay: '10ms' },
   heartbeat: '1s',
-  submit: async ({ label, how }, { step }) => {
+  submit: async ({ label, how }, { step, signal }) => {
     if (how === 'refuse') throw new SystemError('PermissionDenied', 'host gpu-1 refused the login');
     const job = machine.get(step.key) ?? { submissions: 0, released: 0, how };
     // The claim: the same submission joins, a later one starts anew.
     machine.set(step.key, { ...job, submissions: step.attempt });
     say(label, `submit ${step.attempt}`);
+    if (how === 'submit slowly') {
+      await finishSlowly(signal);
+      say(label, 'submitted');
+    }
     return { host: 'gpu-1', key: step.key };
   },
   await: async ({ label, how }, ref, { signal, progress, step }) => {
@@ -155,6 +176,37 @@ describe('teardowns', () => {
       outcome: 'cancelled',
       steps: { rent: { status: 'success' }, use: { status: 'cancelled' }, 'give-back': { status: 'success' } },
     });
+  });
+});
+
+describe('a cancellation', () => {
+  const cancelDuring = async (how: string, [name, id, event]: readonly [string, string, string]) => {
+    const label = randomUUID();
+    const run = await bench.start(name, { label, how });
+    await isRunning(run, id, label, event);
+    await run.cancel();
+    expect((await failureOf(run)).name).toBe('CancelledFailure');
+    return { label, run };
+  };
+
+  it('begins a teardown only once the cancelled step’s code has ended', async () => {
+    const { label, run } = await cancelDuring('use slowly', ['rental', 'use', 'use']);
+    expect(said(label)).toEqual(['rent', 'use', 'used', 'give back']);
+    expect((await recordOf(bench, run)).steps).toMatchObject({ use: { status: 'cancelled' } });
+  });
+
+  it('takes back what a setup acquired that was under way and succeeded', async () => {
+    const { label, run } = await cancelDuring('rent slowly', ['rental', 'rent', 'rent']);
+    expect(said(label)).toEqual(['rent', 'rented', 'give back']);
+    expect(await recordOf(bench, run)).toMatchObject({
+      outcome: 'cancelled',
+      steps: { rent: { status: 'success' }, use: { status: 'cancelled' }, 'give-back': { status: 'success' } },
+    });
+  });
+
+  it('releases a job only once its submission has ended, and knows the job', async () => {
+    const { label } = await cancelDuring('submit slowly', ['training', 'train', 'submit 1']);
+    expect(said(label)).toEqual(['submit 1', 'submitted', 'release a job']);
   });
 });
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   endpointOf,
@@ -169,6 +170,32 @@ describe('an operator', () => {
     await until(stage, ({ operation }) => operation?.note.startsWith('waiting until') === true);
     await tell(stage, 'abort', 2);
     expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1, generation: 1 });
+    await expectAtRest(stage);
+  });
+
+  test('aborts while a launch is being asked for, and retires what that launched', async () => {
+    stage = await openStage();
+    const { model, serving } = stage;
+    const launch = serving.launch.bind(serving);
+    const came: string[] = [];
+    serving.launch = async (asked) => {
+      came.push('asked');
+      await sleep(1_500);
+      await launch(asked);
+      came.push('launched');
+    };
+    const retire = serving.retire.bind(serving);
+    serving.retire = async (...of) => {
+      came.push('retired');
+      return retire(...of);
+    };
+    const asked = await request(stage, { version: 2 });
+    await expect.poll(() => came, { timeout: 20_000 }).toContain('asked');
+    await tell(stage, 'abort', 2);
+    expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1, generation: 1 });
+    await expect.poll(() => came, { timeout: 20_000 }).toContain('launched');
+    expect(came).toEqual(['asked', 'launched', 'retired']);
+    expect(await serving.launched(model)).toEqual([1]);
     await expectAtRest(stage);
   });
 

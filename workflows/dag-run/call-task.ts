@@ -1,7 +1,7 @@
 // Calls one activity of a task, and waits for a deploy where no worker has the task in the pinned contract.
 
 import { ActivityFailure, ApplicationFailure, type RetryPolicy } from '@temporalio/common';
-import { proxyActivities, sleep } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, sleep } from '@temporalio/workflow';
 import type { StepAnswer, StepEnvelope } from '../../activities/engine/protocol.js';
 import type { FailureType } from '../../dag/failures.js';
 import { causeOf } from './failure.js';
@@ -56,6 +56,9 @@ function schedule(call: TaskCall, deadlineMs: number): Promise<StepAnswer> {
     heartbeatTimeout: call.heartbeatMs,
     retry: call.retry,
     summary: call.summary,
+    // Teardowns and releases must find that the code has ended, and what it did before it knew of the cancellation. Where its
+    // worker died, the heartbeat's time-out ends the waiting.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     ...(call.taskQueue === undefined ? {} : { taskQueue: call.taskQueue }),
   });
   const activity = activities[call.activityType];

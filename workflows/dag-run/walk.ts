@@ -1,5 +1,6 @@
 // Walks a run's graph: carries out the planner's decisions and tells it how each step ended.
 
+import { ActivityFailure, TimeoutFailure } from '@temporalio/common';
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { Admission } from '../../activities/engine/protocol.js';
 import type { Json, Step } from '../../dag/graph.js';
@@ -124,7 +125,7 @@ export class GraphWalk {
       .run(() => runStep({ step, input, admission: this.admission, note }))
       .then(
         ({ output, attempt }) => this.settle(step.id, { status: 'success', output, attempts: attempt }),
-        (error: unknown) => this.settle(step.id, this.ended(error)),
+        (error: unknown) => this.settle(step.id, endedBy(error, scope.consideredCancelled)),
       );
   }
 
@@ -137,11 +138,13 @@ export class GraphWalk {
       this.breakDown(defect);
     }
   }
+}
 
-  private ended(error: unknown): Settlement {
-    const { sentence, type } = causeOf(error);
-    return isCancellation(error)
-      ? { status: 'cancelled', reason: sentence }
-      : { status: 'failed', reason: sentence, failureType: type };
-  }
+/** A worker that died while its cancelled step came to an end has not failed the step. */
+function endedBy(error: unknown, wasCancelled: boolean): Settlement {
+  const { sentence, type } = causeOf(error);
+  const diedSince = wasCancelled && error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+  return isCancellation(error) || diedSince
+    ? { status: 'cancelled', reason: sentence }
+    : { status: 'failed', reason: sentence, failureType: type };
 }

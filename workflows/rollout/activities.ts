@@ -16,9 +16,15 @@ const heartbeatTimeout = '10 seconds';
 /** A dead worker has to be replaced well within the lease. */
 const withinLease = (leaseMs: number): number => Math.min(10_000, Math.max(1_000, leaseMs / 4));
 
-/** Short calls: one look at a system or one write. */
+/** Short calls: one look at a system or one write. A stop waits for their end: what they did has to be taken back. */
 export const effects = (summary: string) =>
-  proxyActivities<RolloutActivities>({ startToCloseTimeout: '2 minutes', heartbeatTimeout, retry, summary });
+  proxyActivities<RolloutActivities>({
+    startToCloseTimeout: '2 minutes',
+    heartbeatTimeout,
+    retry,
+    summary,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
 
 /**
  * A write that renews the lease first has to come again while the lease still holds. Nobody watches the challenger meanwhile,
