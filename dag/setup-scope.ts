@@ -5,8 +5,8 @@ import type { Step } from './graph.js';
 
 /**
  * Completes the steps as Airflow does: a teardown that names no `after` (`open`) waits for all that comes after its setups;
- * a step within a setup's scope requires the setup. Throws `InvalidInput` for a step right after a setup that would run
- * without it.
+ * a step within a setup's scope requires the setup, unless it runs `always`. Throws `InvalidInput` for a step right after a
+ * setup that would run without it.
  */
 export function withScopes(dag: string, steps: readonly Step[], open: ReadonlySet<string>): readonly Step[] {
   if (!steps.some((step) => step.setup === true)) return steps;
@@ -20,13 +20,16 @@ export function withScopes(dag: string, steps: readonly Step[], open: ReadonlySe
     const within = teardowns.length === 0 ? below : intersect(below, reach(teardowns, upstream));
     for (const step of closed) {
       if (!within.has(step.id) || step.id === setup.id || step.teardownOf !== undefined) continue;
-      if (step.triggerRule === 'all_success' || step.triggerRule === 'always') continue;
       if (step.upstream.includes(setup.id)) {
+        // Its own rule waits for the setup.
+        if (step.triggerRule === 'all_success') continue;
         throw new SystemError(
           'InvalidInput',
           `DAG ${dag}, step ${step.id} comes right after the setup ${setup.id}, so its trigger rule must be all_success, not ${step.triggerRule}`,
         );
       }
+      // The one rule that asks nothing of anybody; what comes behind such a step requires the setup all the same.
+      if (step.triggerRule === 'always') continue;
       requires.set(step.id, [...(requires.get(step.id) ?? []), setup.id]);
     }
   }

@@ -351,6 +351,30 @@ describe('setup and teardown', () => {
     expect(stepNamed(graph.steps, 'outside').requires).toBeUndefined();
   });
 
+  test('a step behind one that runs without the setup requires it too, whatever its own rule', () => {
+    const { graph } = built((step) => {
+      const setup = step(load, {}, { id: 'create', setup: true });
+      const work = step(train, { value: setup.id }, { id: 'work' });
+      const always = step(train, {}, { id: 'report', after: work, triggerRule: 'always' });
+      const behind = step(train, {}, { id: 'behind', after: always });
+      step(clean, {}, { id: 'delete', teardownOf: setup, after: behind });
+    });
+    const requires = Object.fromEntries(graph.steps.map((step) => [step.id, step.requires]));
+    expect(requires).toMatchObject({ behind: ['create'], report: undefined, work: undefined });
+  });
+
+  test('a step behind the teardown of another setup requires the one whose scope it still lies in', () => {
+    const { graph } = built((step) => {
+      const outer = step(load, {}, { id: 'outer', setup: true });
+      const inner = step(load, {}, { id: 'inner', setup: true });
+      const work = step(train, {}, { id: 'work', after: [outer, inner] });
+      const innerDown = step(clean, {}, { id: 'inner-down', teardownOf: inner, after: work });
+      const next = step(train, {}, { id: 'next', after: innerDown });
+      step(clean, {}, { id: 'outer-down', teardownOf: outer, after: next });
+    });
+    expect(stepNamed(graph.steps, 'next').requires).toEqual(['outer']);
+  });
+
   test('mistakes are one sentence', () => {
     const wrong = (options: (setup: LoadReference) => StepOptions) =>
       built((step) => {
@@ -362,6 +386,9 @@ describe('setup and teardown', () => {
     );
     expect(() => wrong((setup) => ({ after: setup, triggerRule: 'all_done' }))).toThrow(
       'DAG ways, step delete comes right after the setup create, so its trigger rule must be all_success, not all_done',
+    );
+    expect(() => wrong((setup) => ({ after: setup, triggerRule: 'always' }))).toThrow(
+      'must be all_success, not always',
     );
     expect(() =>
       built((step) => {

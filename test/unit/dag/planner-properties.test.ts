@@ -14,9 +14,12 @@ interface Scenario {
   readonly ends: Readonly<Record<string, StepStatus>>;
 }
 
+const common = ['all_success', 'all_success', 'always'] as const;
+
 const oneStep = fc.record({
   upstream: fc.array(fc.nat(), { maxLength: 4 }),
-  rule: fc.constantFrom(...triggerRules),
+  // The usual rule more often, and the one that goes round a failed setup.
+  rule: fc.constantFrom(...triggerRules, ...common, ...common, ...common),
   role: fc.constantFrom('work', 'work', 'work', 'setup', 'teardown'),
   ends: fc.constantFrom<StepStatus>('success', 'success', 'failed', 'skipped'),
 });
@@ -115,6 +118,33 @@ test('a teardown runs exactly where a setup of it succeeded, cancelled or not; a
       }
     }),
     { numRuns: 500 },
+  );
+});
+
+/** Whether a way leads from one step to another. */
+const leadsTo = (graph: Graph, from: string, to: string): boolean =>
+  from === to ||
+  graph.steps.some(({ id, upstream }) => id === to && upstream.some((before) => leadsTo(graph, from, before)));
+
+test('what lies between a setup and its teardowns does not run unless the setup succeeded, `always` excepted', () => {
+  fc.assert(
+    fc.property(scenarios, orders, ({ graph, ends }, order) => {
+      const { statuses, started } = play(createPlanner(graph), graph, { ends, pick: pickBy(order) });
+      const startedSteps = graph.steps.filter(({ id }) => started.includes(id));
+      for (const setup of graph.steps.filter((step) => step.setup === true && statuses[step.id] !== 'success')) {
+        const teardowns = graph.steps.filter((step) => step.teardownOf?.includes(setup.id));
+        const between = startedSteps.filter(
+          ({ id, teardownOf, triggerRule }) =>
+            id !== setup.id &&
+            teardownOf === undefined &&
+            triggerRule !== 'always' &&
+            leadsTo(graph, setup.id, id) &&
+            (teardowns.length === 0 || teardowns.some((teardown) => leadsTo(graph, id, teardown.id))),
+        );
+        expect(between.map(({ id }) => id)).toEqual([]);
+      }
+    }),
+    { numRuns: 1_500 },
   );
 });
 
