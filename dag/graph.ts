@@ -78,14 +78,14 @@ export interface Step {
   readonly triggerRule: TriggerRule;
   /** A setup: steps in its scope run only where it succeeded. */
   readonly setup?: true;
-  /** Setups further up in whose scope the step stands, where its trigger rule alone would let it run without them. */
+  /** Setups further up in whose scope the step stands: it runs only where they succeeded, whatever its trigger rule says. */
   readonly requires?: readonly string[];
   /** On a teardown: the setup steps whose success makes it run, whatever happened in between. */
   readonly teardownOf?: readonly string[];
   readonly retry: RetryPolicy;
   /** How long all attempts together may take. */
   readonly deadlineMs: number;
-  /** How long one attempt may take. */
+  /** How long one attempt may take; a job that takes longer is ended, and not submitted again. */
   readonly timeoutMs: number;
   /** Longest silence of an attempt before it counts as dead. */
   readonly heartbeatMs: number;

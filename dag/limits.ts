@@ -16,7 +16,10 @@ export interface RetryOptions {
 
 export interface LimitOptions {
   readonly retry?: RetryOptions;
-  /** How long one attempt may take: an hour for an activity, a week for a job or a workflow, unless set. */
+  /**
+   * How long one attempt may take: an hour for an activity, a week for a job or a workflow, unless set. A job's runs from its
+   * submission, and a job that takes longer is ended and fails its step, whatever `retry` says.
+   */
   readonly timeout?: Duration;
   /** How long all attempts together may take: a day for an activity, a week for a job or a workflow, unless set. */
   readonly deadline?: Duration;

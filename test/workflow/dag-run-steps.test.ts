@@ -122,6 +122,11 @@ const training = dag(
   ({ params, step }) => step(train, { label: params.label, how: params.how }),
 );
 
+const hastyTraining = dag(
+  { name: 'hasty-training', params: z.object({ label: z.string(), how: z.string() }) },
+  ({ params, step }) => step(train, { label: params.label, how: params.how }, { timeout: '2s' }),
+);
+
 const subRun = workflowTask({
   name: 'sub-run',
   version: '1',
@@ -137,7 +142,7 @@ const outer = dag({ name: 'outer', params: z.object({ label: z.string(), how: z.
 
 let bench: Bench;
 beforeAll(async () => {
-  bench = await openBench([rental, training, outer]);
+  bench = await openBench([rental, training, hastyTraining, outer]);
 });
 afterAll(() => bench.close());
 
@@ -237,6 +242,17 @@ describe('a step that is a remote job', () => {
     const label = randomUUID();
     await failureOf(await bench.start('training', { label, how: 'refuse' }));
     expect(said(label)).toEqual(['release nothing']);
+  });
+
+  it('that takes longer than its time-out is ended, and fails its step', async () => {
+    const label = randomUUID();
+    const run = await bench.start('hasty-training', { label, how: 'hang' });
+    const failure = await failureOf(run);
+    expect(failure.message).toBe(
+      'step "train" failed: the job took longer than its time-out of 2000 ms, so it was ended',
+    );
+    expect(said(label)).toEqual(['submit 1', 'await gpu-1', 'release a job']);
+    expect((await recordOf(bench, run)).error?.type).toBe('DeadlineExceeded');
   });
 
   it('is released when the run is cancelled', async () => {

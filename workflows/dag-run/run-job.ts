@@ -1,5 +1,6 @@
 // A remote job is three activities: submit (idempotent by key), await (reattaches by key), release (whatever happened).
 
+import { ActivityFailure, ApplicationFailure, TimeoutFailure, TimeoutType } from '@temporalio/common';
 import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
 import type { StepAnswer } from '../../activities/engine/protocol.js';
 import type { FailureType } from '../../dag/failures.js';
@@ -20,23 +21,35 @@ export async function runJob(base: TaskCall, step: Step): Promise<StepAnswer> {
   const { maximumAttempts: _, ...backOff } = base.retry;
   let job: Json | undefined;
   let submission = 1;
-  const call = (phase: 'submit' | 'await'): Promise<StepAnswer> =>
+  const remainingMs = (): number => Math.max(1_000, base.deadlineMs - (Date.now() - startedAtMs));
+  const call = (phase: 'submit' | 'await', withinMs: number): Promise<StepAnswer> =>
     callTask({
       ...base,
       activityType: `${step.task.name}:${phase}`,
       summary: `${base.summary}: ${phase}`,
       envelope: { ...base.envelope, submission, ...(job === undefined ? {} : { job }) },
       timeoutMs: phase === 'submit' ? Math.min(submitTimeoutMs, base.timeoutMs) : base.timeoutMs,
-      deadlineMs: Math.max(1_000, base.deadlineMs - (Date.now() - startedAtMs)),
+      deadlineMs: Math.min(remainingMs(), withinMs),
       // No limit but the deadline: a worker that dies while it watches has not failed the job.
       retry: { ...backOff, nonRetryableErrorTypes: [...wantResubmission] },
     });
 
+  // The time-out is the job's, from its submission on, however often a worker that watches it is replaced.
+  const awaitEnd = async (): Promise<Json> => {
+    const isLimit = base.timeoutMs < remainingMs();
+    try {
+      return (await call('await', base.timeoutMs)).output;
+    } catch (error) {
+      if (isLimit && isOutOfTime(error)) throw tookTooLong(base.timeoutMs);
+      throw error;
+    }
+  };
+
   try {
     for (;;) {
       try {
-        job = (await call('submit')).output;
-        return { output: (await call('await')).output, attempt: submission };
+        job = (await call('submit', remainingMs())).output;
+        return { output: await awaitEnd(), attempt: submission };
       } catch (error) {
         const cause = causeOf(error);
         if (isCancellation(error) || !cause.retryable || submission >= step.retry.attempts) throw error;
@@ -51,6 +64,18 @@ export async function runJob(base: TaskCall, step: Step): Promise<StepAnswer> {
     await CancellationScope.nonCancellable(() => release({ ...base, envelope }, step));
   }
 }
+
+const isOutOfTime = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof TimeoutFailure &&
+  error.cause.timeoutType === TimeoutType.SCHEDULE_TO_CLOSE;
+
+/** Final, since a job that was released is not submitted again under its key. */
+const tookTooLong = (timeoutMs: number): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(
+    `the job took longer than its time-out of ${timeoutMs} ms, so it was ended`,
+    'DeadlineExceeded' satisfies FailureType,
+  );
 
 /** Never throws: what could not be released is ended by the host's own time limit, or by the reaper. */
 async function release(base: TaskCall, step: Step): Promise<void> {
