@@ -15,6 +15,8 @@ export const canaryDeploy = workflowTask({
   output: rolloutOutcome,
   workflowType: 'requestRollout',
   outlivesParent: true,
+  // Beyond every `rollout.deadlineMs`, whose own timer says truly why it ends.
+  deadline: '3650d',
   alone: {
     params: z.strictObject({
       model: z.string().min(1),

@@ -16,7 +16,7 @@ import type { JobResult } from './remote-job/result.js';
 import { submitJob } from './remote-job/submit-job.js';
 import { artifactRef } from './schemas/artifact.js';
 import { datasetRef } from './schemas/dataset.js';
-import { evaluateSettings, measuringSettings } from './schemas/evaluate-settings.js';
+import { evaluateDeadline, evaluateSettings, measuringSettings } from './schemas/evaluate-settings.js';
 import { evaluationReport, metricTable } from './schemas/evaluation.js';
 import { placeBase, plainJson, stageJob } from './stage-job.js';
 
@@ -123,8 +123,9 @@ export const evaluate = jobTask({
   description: 'Measures an artifact, and the champion on the same examples, with intervals and for slices',
   input,
   output: evaluationReport,
-  timeout: '2d',
-  deadline: '4d',
+  // A job ends by its own `timeLimitMs`, wherever it goes on.
+  timeout: evaluateDeadline,
+  deadline: evaluateDeadline,
   alone: {
     params: z.object({
       model: z.string(),

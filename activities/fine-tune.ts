@@ -15,7 +15,7 @@ import type { JobResult } from './remote-job/result.js';
 import { submitJob } from './remote-job/submit-job.js';
 import { artifactRef } from './schemas/artifact.js';
 import { datasetRef } from './schemas/dataset.js';
-import { trainSettings } from './schemas/train-settings.js';
+import { trainDeadline, trainSettings } from './schemas/train-settings.js';
 import { placeBase, plainJson, stageJob } from './stage-job.js';
 
 const modules = [
@@ -78,8 +78,9 @@ export const fineTune = jobTask({
   description: 'Trains a model on a data set, on a training host, and answers with its artifact in the object store',
   input,
   output,
-  timeout: '7d',
-  deadline: '14d',
+  // A job ends by its own `timeLimitMs`, wherever it goes on.
+  timeout: trainDeadline,
+  deadline: trainDeadline,
   alone: {
     params: z.object({ model: z.string(), datasetId: z.string() }),
     resolve: async ({ model, datasetId }, context) => ({

@@ -51,11 +51,16 @@ export const measuringSettings = z.object({
   threads: count.optional(),
 });
 
+/** Of all that evaluate does: waiting for a host and going on elsewhere included. */
+export const evaluateDeadline = '4d';
+
 export const evaluateSettings = z
   .strictObject({
     ...measuringSettings.shape,
     ...jobPlaces,
-    timeLimitMs: jobPlaces.timeLimitMs.default(6 * hourMs),
+    timeLimitMs: jobPlaces.timeLimitMs
+      .max(3 * 24 * hourMs, 'must be at most 259200000 (3 days), since the whole stage has 4 days')
+      .default(6 * hourMs),
     ...ownProgram,
   })
   .prefault({});

@@ -72,13 +72,18 @@ export const lora = (settings: Omit<z.input<typeof loraRecipe>, 'kind'> = {}): R
 export const full = (settings: Omit<z.input<typeof fullRecipe>, 'kind'> = {}): Recipe =>
   parseWith(fullRecipe, { kind: 'full', ...settings }, 'full');
 
+/** Of all that fine-tune does: waiting for a host and going on elsewhere included. */
+export const trainDeadline = '14d';
+
 export const trainSettings = z
   .strictObject({
     /** `s3://bucket/prefix/`, a folder on the training host (`/models/base`), or a name on the hub (`org/name@revision`). */
     base: z.string().min(1).optional(),
     recipe: recipe.prefault({ kind: 'lora' }),
     ...jobPlaces,
-    timeLimitMs: jobPlaces.timeLimitMs.default(24 * hourMs),
+    timeLimitMs: jobPlaces.timeLimitMs
+      .max(13 * 24 * hourMs, 'must be at most 1123200000 (13 days), since the whole stage has 14 days')
+      .default(24 * hourMs),
     ...ownProgram,
   })
   .refine(

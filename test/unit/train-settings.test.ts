@@ -3,6 +3,11 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { canaryDeploy } from '../../activities/canary-deploy.js';
+import { evaluate } from '../../activities/evaluate.js';
+import { fineTune } from '../../activities/fine-tune.js';
+import { rollback } from '../../activities/rollback.js';
+import { rolloutSettings } from '../../activities/schemas/rollout-settings.js';
 import { evaluateSettings } from '../../activities/schemas/evaluate-settings.js';
 import { dataSettings } from '../../activities/schemas/data-settings.js';
 import { canary } from '../../activities/schemas/rollout-settings.js';
@@ -29,6 +34,15 @@ describe('trainSettings', () => {
       wants: { gpus: 0, memoryBytes: 0 },
       environment: [],
     });
+  });
+
+  test('a time limit that the stage would not live to see is refused', () => {
+    const longest = 13 * 24 * 3_600_000;
+    expect(trainSettings.parse({ base: 'b', timeLimitMs: longest }).timeLimitMs).toBe(longest);
+    expect(longest).toBeLessThan(fineTune.limits.deadlineMs);
+    expect(() => trainSettings.parse({ base: 'b', timeLimitMs: longest + 1 })).toThrow(
+      'must be at most 1123200000 (13 days), since the whole stage has 14 days',
+    );
   });
 
   test('neither a base model nor a command is refused', () => {
@@ -130,4 +144,25 @@ test('a wrong value within a helper is told with its path, not as a parser’s d
     'canary: 2 problems: weights: the weights must rise; pauseMs: must be a number, not a string',
   );
   expect(() => lora({ learningRate: -1 })).toThrow(/^lora: 1 problem: learningRate: /);
+
+describe('the deadlines of the stages', () => {
+  test('an evaluation’s time limit stays below its stage’s', () => {
+    const longest = 3 * 24 * 3_600_000;
+    expect(evaluateSettings.parse({ timeLimitMs: longest })?.timeLimitMs).toBe(longest);
+    expect(longest).toBeLessThan(evaluate.limits.deadlineMs);
+    expect(() => evaluateSettings.parse({ timeLimitMs: longest + 1 })).toThrow(
+      'must be at most 259200000 (3 days), since the whole stage has 4 days',
+    );
+  });
+
+  test.each([fineTune, evaluate])('$name is not ended as one attempt before its deadline', ({ limits }) => {
+    expect(limits.timeoutMs).toBe(limits.deadlineMs);
+  });
+
+  test.each([canaryDeploy, rollback])('$name lasts longer than any rollout', ({ limits }) => {
+    const longest = 365 * 24 * 3_600_000;
+    expect(rolloutSettings.parse({ deadlineMs: longest }).deadlineMs).toBe(longest);
+    expect(limits.deadlineMs).toBeGreaterThan(longest);
+    expect(() => rolloutSettings.parse({ deadlineMs: longest + 1 })).toThrow('must be at most 31536000000 (365 days)');
+  });
 });

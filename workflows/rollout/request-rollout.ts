@@ -36,7 +36,7 @@ export async function requestRollout(envelope: WorkflowStepEnvelope): Promise<Ro
         operationId,
         model,
         by,
-        reason: 'the run that asked for it was cancelled',
+        reason: 'the run that asked for it was cancelled, or its step took longer than its deadline',
       });
       return settle(await outcomeOf(request, told));
     });
