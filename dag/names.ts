@@ -5,8 +5,15 @@ import { SystemError } from './failures.js';
 const maxNameLength = 100;
 const namePattern = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
-/** Workflow types of Pawl's own, which a DAG or a task of that name would hide. */
-const ownWorkflows: ReadonlySet<string> = new Set(['dag-run', 'rollout', 'pool', 'asset', 'backfill']);
+/** Workflow types of Pawl's own, which would run in place of a DAG or a task of that name, and names kept free for more. */
+const ownWorkflows: ReadonlySet<string> = new Set([
+  'requestRollout',
+  'rollout',
+  'dag-run',
+  'pool',
+  'asset',
+  'backfill',
+]);
 
 /** Words that lead a reference's path, and would make its printed form ambiguous. */
 const referenceRoots: ReadonlySet<string> = new Set(['params', 'steps', 'run']);
