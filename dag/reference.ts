@@ -19,7 +19,9 @@ type Nothing<T> = [Extract<T, null | undefined>] extends [never] ? never : undef
 type Fields<T, N> = [T] extends [never] ? unknown : FieldsOfEach<T, N>;
 
 type FieldsOfEach<T, N> = T extends readonly (infer Item)[]
-  ? { readonly [Index in SmallIndex]: Reference<Item | N> } & { readonly [index: number]: Reference<Item | N> }
+  ? number extends T['length']
+    ? { readonly [Index in SmallIndex]: Reference<Item | N> } & { readonly [index: number]: Reference<Item | N> }
+    : { readonly [Index in Extract<keyof T, `${number}`>]: Reference<T[Index] | N> }
   : T extends object
     ? { readonly [Key in keyof T]-?: Reference<T[Key] | N> }
     : unknown;

@@ -44,6 +44,36 @@ const count = task({
 const params = z.object({ source: z.string(), factor: z.number().default(2), tags: z.array(z.string()) });
 
 describe('references', () => {
+  test('into a tuple know each place of it, and no other', () => {
+    const pairs = task({
+      name: 'pairs',
+      version: '1',
+      input: z.object({ source: z.string(), factor: z.number() }),
+      output: z.object({
+        pair: z.tuple([z.string(), z.number()]),
+        maybe: z.tuple([z.string(), z.boolean()]).nullable(),
+        more: z.tuple([z.string()], z.number()),
+      }),
+      run: () => ({ pair: ['a', 1] as [string, number], maybe: null, more: ['a', 1] as [string, ...number[]] }),
+    });
+    dag({ name: 'types', params }, ({ params, step }) => {
+      const { pair, maybe, more } = step(pairs, { source: params.source, factor: params.factor });
+      expectTypeOf(pair[0]).toEqualTypeOf<Reference<string>>();
+      expectTypeOf(pair[1]).toEqualTypeOf<Reference<number>>();
+      expectTypeOf(maybe[1]).toEqualTypeOf<Reference<boolean | undefined>>();
+      // Of one that goes on, each place may be of either kind, as of an array.
+      expectTypeOf(more[3]).toEqualTypeOf<Reference<string | number>>();
+      const out = step(pairs, { source: pair[0], factor: pair[1] }, { id: 'again' });
+      // @ts-expect-error a number does not stand where a text is wanted
+      step(pairs, { source: out.pair[1], factor: 1 }, { id: 'swapped' });
+      // @ts-expect-error there is no such place
+      step(pairs, { source: out.pair[7], factor: 1 }, { id: 'beyond' });
+      // @ts-expect-error a length is nothing that a run knows by a path
+      step(pairs, { source: 'a', factor: out.pair.length }, { id: 'length' });
+      return null;
+    });
+  });
+
   test('carry the type of what they stand for', () => {
     dag({ name: 'types', params }, ({ params, run, step }) => {
       expectTypeOf(params.source).toEqualTypeOf<Reference<string>>();
