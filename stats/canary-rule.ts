@@ -22,7 +22,7 @@ export interface ErrorRateRule {
 
 export interface LatencyRule {
   readonly kind: 'latency';
-  /** 50 to 99.9. */
+  /** 1 to 99.9. */
   readonly percentile: number;
   readonly maxMs?: number | undefined;
   /** Percent above the champion's. */

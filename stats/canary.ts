@@ -17,7 +17,7 @@ export function errorRate(bounds: { max?: number; maxIncrease?: number }): Error
 }
 
 /**
- * Bounds a latency percentile (50 to 99.9): `maxMs` alone, `maxIncreasePercent` above the champion's. Gateways tell latencies
+ * Bounds a latency percentile (1 to 99.9): `maxMs` alone, `maxIncreasePercent` above the champion's. Gateways tell latencies
  * apart to less than 5 %, so that a smaller increase cannot be ruled out.
  */
 export function latency(bounds: { percentile: number; maxMs?: number; maxIncreasePercent?: number }): LatencyRule {

@@ -1,6 +1,7 @@
 // The rollout's activities with their time-outs and retries. Passing trouble is retried until the operation's deadline, which
-// is a timer of the workflow; a defect (`TaskFailed`) is not, so that it rolls back at once. The worker gives signs of life
-// for all of them, so that one that died is replaced in seconds.
+// is a timer of the workflow; the commit of a first version or of a rollback is retried without end. A defect (`TaskFailed`) is
+// not retried, so that it rolls back at once. The worker gives signs of life for all of them, so that one that died is replaced
+// in seconds.
 
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { RequestActivities, RolloutActivities } from '../../activities/rollout/protocol.js';

@@ -131,7 +131,7 @@ async function watchWeight(entity: Entity, operation: Operation, watch: Watch): 
     if (look === undefined) {
       // A message woke it. Whoever resumes wants a fresh look, not the verdict that led to the pause.
       if (wasPaused && !operation.paused) extensions = 0;
-      // The tally of the look that was broken off is lost, so the next one counts the whole weight anew.
+      // The tally of the look that was broken off is lost, so the next one counts the last two chunks of the weight at most.
       last = undefined;
       continue;
     }
