@@ -60,6 +60,7 @@ export class StagingTable {
     await connection.run(`
       CREATE TABLE staged (seq BIGINT, source VARCHAR, hash HUGEINT, tokens INTEGER, signature BLOB, body VARCHAR);
       CREATE TABLE bands (seq BIGINT, ${bandColumns});
+      CREATE TABLE met (seq BIGINT, first BIGINT);
       CREATE TABLE pairs (seq BIGINT, first BIGINT);`);
     const rows = await connection.createAppender('staged');
     const bandRows = await connection.createAppender('bands');
@@ -130,18 +131,18 @@ export class StagingTable {
       const hash = `band${band}`;
       for (const part of partsOf(hash, this.#next, rowsAtOnce)) {
         await this.database.connection.run(`
-          INSERT INTO pairs SELECT b.seq, f.first FROM bands b
+          INSERT INTO met SELECT b.seq, f.first FROM bands b
           JOIN (SELECT ${hash}, min(seq) AS first FROM bands WHERE ${part} GROUP BY ${hash} HAVING count(*) > 1) f
             ON b.${hash} = f.${hash} AND b.seq > f.first
           WHERE b.${part}`);
       }
     }
-    const [[count] = []] = (await this.database.connection.runAndReadAll('SELECT count(*) FROM pairs')).getRowsJS();
-    for (const part of partsOf('seq', Number(count), pairsAtOnce)) {
+    // Most pairs meet in several bands.
+    for (const part of partsOf('seq', await this.#count('met'), rowsAtOnce))
+      await this.database.connection.run(`INSERT INTO pairs SELECT DISTINCT seq, first FROM met WHERE ${part}`);
+    for (const part of partsOf('seq', await this.#count('pairs'), pairsAtOnce)) {
       // As a table of its own, whose size is known: what is joined must be gathered, and not all that is staged.
-      await this.database.connection.run(
-        `CREATE OR REPLACE TEMP TABLE compared AS SELECT DISTINCT seq, first FROM pairs WHERE ${part}`,
-      );
+      await this.database.connection.run(`CREATE OR REPLACE TEMP TABLE compared AS SELECT * FROM pairs WHERE ${part}`);
       const candidates = this.#read(`
         SELECT c.seq, s.signature, t.signature FROM compared c
         JOIN staged s ON s.seq = c.seq
@@ -159,6 +160,11 @@ export class StagingTable {
       if (!duplicates.has(Number(seq)))
         yield { body: body as string, source: source as string, tokens: tokens as number };
     }
+  }
+
+  async #count(table: 'met' | 'pairs'): Promise<number> {
+    const [[count] = []] = (await this.database.connection.runAndReadAll(`SELECT count(*) FROM ${table}`)).getRowsJS();
+    return Number(count);
   }
 
   async *#read(query: string): AsyncGenerator<readonly unknown[]> {

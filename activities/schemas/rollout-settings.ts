@@ -55,9 +55,7 @@ export const rolloutSettings = z.strictObject({
   /** Requests to the challenger that a verdict on a weight needs at least. */
   minRequests: z.number().int().positive().default(300),
   /** From the request to the commit; then it is rolled back, whatever it waits for. */
-  deadlineMs: milliseconds
-    .max(365 * 24 * 3_600_000, 'must be at most 31536000000 (365 days)')
-    .default(24 * 3_600_000),
+  deadlineMs: milliseconds.max(365 * 24 * 3_600_000, 'must be at most 31536000000 (365 days)').default(24 * 3_600_000),
   /** How often a weight may be watched for another `pauseMs` because nobody could tell. */
   inconclusiveLimit: z.number().int().nonnegative().default(3),
   /** What follows then: `pause` waits for a person, until the deadline. */

@@ -7,10 +7,9 @@ import { canaryDeploy } from '../../activities/canary-deploy.js';
 import { evaluate } from '../../activities/evaluate.js';
 import { fineTune } from '../../activities/fine-tune.js';
 import { rollback } from '../../activities/rollback.js';
-import { rolloutSettings } from '../../activities/schemas/rollout-settings.js';
+import { canary, rolloutSettings } from '../../activities/schemas/rollout-settings.js';
 import { evaluateSettings } from '../../activities/schemas/evaluate-settings.js';
 import { dataSettings } from '../../activities/schemas/data-settings.js';
-import { canary } from '../../activities/schemas/rollout-settings.js';
 import { full, lora, trainSettings } from '../../activities/schemas/train-settings.js';
 import { model } from '../../pipelines/model.js';
 import { atLeast } from '../../stats/gate.js';
@@ -144,6 +143,7 @@ test('a wrong value within a helper is told with its path, not as a parser’s d
     'canary: 2 problems: weights: the weights must rise; pauseMs: must be a number, not a string',
   );
   expect(() => lora({ learningRate: -1 })).toThrow(/^lora: 1 problem: learningRate: /);
+});
 
 describe('the deadlines of the stages', () => {
   test('an evaluation’s time limit stays below its stage’s', () => {
