@@ -66,7 +66,7 @@ export class Reaper {
   async #runStatus({ workflowId, runId }: { workflowId: string; runId: string }): Promise<RunStatus> {
     try {
       const latest = await this.#options.client.workflow.getHandle(workflowId).describe();
-      const first = latest.raw.workflowExecutionInfo?.firstRunId ?? latest.runId;
+      const first = latest.raw.workflowExecutionInfo?.firstRunId || latest.runId;
       // A later run under the same id: ours is over.
       if (first !== runId && latest.runId !== runId) return 'closed';
       return latest.status.name === 'RUNNING' ? 'open' : 'closed';
