@@ -42,8 +42,8 @@ interface Tally {
 }
 
 export interface Planner {
-  /** Nothing has run yet; or, taking a run up again, these steps have ended. */
-  initial(ended?: ReadonlyMap<string, StepStatus>): PlannerState;
+  /** Nothing has run yet. */
+  initial(): PlannerState;
   /** The first decisions. */
   start(state: PlannerState): readonly Decision[];
   /**
@@ -95,19 +95,15 @@ class GraphPlanner implements Planner {
     });
   }
 
-  initial(ended: ReadonlyMap<string, StepStatus> = new Map()): PlannerState {
+  initial(): PlannerState {
     const size = this.steps.length;
-    const state: PlannerState = {
+    return {
       statuses: new Array<StepStatus>(size).fill('waiting'),
       upstream: newTally(size),
       setups: newTally(this.required.length),
       open: size,
       cancelled: false,
     };
-    for (const [stepId, status] of ended) {
-      if (!isOpen(status)) this.end(state, this.indexOf(stepId), status);
-    }
-    return state;
   }
 
   start(state: PlannerState): readonly Decision[] {

@@ -147,24 +147,3 @@ test('what lies between a setup and its teardowns does not run unless the setup 
     { numRuns: 1_500 },
   );
 });
-
-test('a run that is taken up again decides as it would have', () => {
-  fc.assert(
-    fc.property(scenarios, fc.nat({ max: 14 }), ({ graph, ends }, count) => {
-      const planner = createPlanner(graph);
-      const whole = play(planner, graph, { ends });
-      const known = new Map(
-        graph.steps.slice(0, count).map(({ id }) => [id, whole.statuses[id] ?? 'waiting'] as const),
-      );
-      const state = planner.initial(known);
-      const queue = [...planner.start(state)];
-      for (const decision of queue) {
-        if (decision.kind === 'start')
-          queue.push(...planner.settle(state, decision.stepId, { status: ends[decision.stepId] ?? 'success' }));
-      }
-      expect(Object.fromEntries(graph.steps.map(({ id }) => [id, planner.statusOf(state, id)]))).toEqual(
-        whole.statuses,
-      );
-    }),
-  );
-});

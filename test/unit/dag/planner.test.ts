@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Graph, Step, StepStatus } from '../../../dag/graph.js';
+import type { Graph, Step } from '../../../dag/graph.js';
 import { createPlanner } from '../../../dag/planner.js';
 import type { PlayOptions } from './graphs.js';
 import { graphOf, play, stepOf } from './graphs.js';
@@ -73,18 +73,6 @@ describe('a run', () => {
     expect(planner.settle(state, 'a', { status: 'success' })).toHaveLength(1);
     expect(planner.settle(state, 'a', { status: 'failed' })).toEqual([]);
     expect(planner.statusOf(state, 'a')).toBe('success');
-  });
-
-  test('can be taken up again from what has ended', () => {
-    const graph = graphOf(stepOf('a'), stepOf('b', ['a']), stepOf('c', ['a']), stepOf('d', ['b', 'c']));
-    const planner = createPlanner(graph);
-    const ended = new Map<string, StepStatus>([
-      ['a', 'success'],
-      ['b', 'success'],
-    ]);
-    const state = planner.initial(ended);
-    expect(planner.start(state)).toEqual([{ kind: 'start', stepId: 'c' }]);
-    expect(planner.settle(state, 'c', { status: 'success' })).toEqual([{ kind: 'start', stepId: 'd' }]);
   });
 
   test('has no result while a step is open', () => {
