@@ -138,13 +138,13 @@ export class Reaper {
       if (this.#closed.has(key)) continue;
       await this.#apart({ dag, runId }, 'the record of a run could not be closed', async () => {
         const found = await readRunRecord(objects, key);
-        if (found?.record.status === 'running') {
+        if (found?.value.status === 'running') {
           const endedAt = (run.closeTime ?? new Date()).toISOString();
           await writeRunRecord(objects, {
             environment,
             dag,
             runId,
-            sequence: found.record.sequence + 1,
+            sequence: found.value.sequence + 1,
             state: {
               status: 'terminated',
               outcome: 'failed',

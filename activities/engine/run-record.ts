@@ -1,7 +1,7 @@
 // Writes the run record into the bucket: the whole of it at first, what has changed since afterwards.
 
-import { buffer } from 'node:stream/consumers';
 import { SystemError } from '../../dag/failures.js';
+import { readJson, type JsonReading } from '../../systems/object-store/json-object.js';
 import { runKey } from '../../systems/object-store/keys.js';
 import type { ObjectStore } from '../../systems/object-store/port.js';
 import {
@@ -31,39 +31,23 @@ export type RunRecordAnswer = 'written' | 'missing';
 const maxRaces = 8;
 
 /** Reads a run's record; `undefined` where there is none. Throws `Corrupt`, `Unavailable`. */
-export async function readRunRecord(
-  objects: ObjectStore,
-  key: string,
-): Promise<{ record: RunRecord; etag: string } | undefined> {
-  let found;
-  try {
-    found = await objects.get(key);
-  } catch (error) {
-    if (error instanceof SystemError && error.type === 'NotFound') return undefined;
-    throw error;
-  }
-  const text = (await buffer(found.body)).toString('utf8');
-  try {
-    return { record: runRecord.parse(JSON.parse(text)), etag: found.etag };
-  } catch (cause) {
-    throw new SystemError('Corrupt', `The run record ${key} cannot be read: delete it if the run is over.`, { cause });
-  }
-}
+export const readRunRecord = (objects: ObjectStore, key: string): Promise<JsonReading<RunRecord> | undefined> =>
+  readJson(objects, key, runRecord);
 
 /** Idempotent by sequence: a write that comes late, or twice, changes nothing. */
 export async function writeRunRecord(objects: ObjectStore, write: RunRecordWrite): Promise<RunRecordAnswer> {
   const key = runKey(write.environment, write.dag, write.runId);
   for (let race = 0; race < maxRaces; race++) {
     const before = await readRunRecord(objects, key);
-    if (before !== undefined && before.record.sequence >= write.sequence) return 'written';
-    const head = write.head ?? before?.record;
+    if (before !== undefined && before.value.sequence >= write.sequence) return 'written';
+    const head = write.head ?? before?.value;
     if (head === undefined) return 'missing';
     const after: RunRecord = runRecord.parse({
       ...head,
       schema: 1,
       sequence: write.sequence,
       ...write.state,
-      steps: write.head === undefined ? { ...before?.record.steps, ...write.steps } : write.steps,
+      steps: write.head === undefined ? { ...before?.value.steps, ...write.steps } : write.steps,
     });
     try {
       await objects.put(key, JSON.stringify(after), {

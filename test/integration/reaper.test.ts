@@ -43,13 +43,13 @@ test('a terminated run loses its job and gets the end of its record, an open one
       world.systems.objects,
       runKey(world.environment, 'model-lifecycle', doomed.runId),
     );
-    return found?.record.status === 'terminated';
+    return found?.value.status === 'terminated';
   });
   const left = await running();
   expect(left).toHaveLength(1);
   expect(left[0]).toContain(open.runId);
   const record = await readRunRecord(world.systems.objects, runKey(world.environment, 'model-lifecycle', open.runId));
-  expect(record?.record.status).toBe('running');
+  expect(record?.value.status).toBe('running');
 
   await world.client.cancel(open);
   await expect(world.client.result(open)).rejects.toMatchObject({ type: 'Cancelled' });

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { readRunRecord, writeRunRecord, type RunRecordWrite } from '../../activities/engine/run-record.js';
 import type { RunRecordHead } from '../../activities/engine/run-record-schema.js';
+import { SystemError } from '../../dag/failures.js';
 import { runKey } from '../../systems/object-store/keys.js';
 import { MemoryObjectStore } from '../../systems/object-store/memory.js';
 
@@ -30,7 +31,7 @@ const write = (sequence: number, more: Partial<RunRecordWrite> = {}): RunRecordW
 });
 
 const stored = async (objects: MemoryObjectStore) =>
-  (await readRunRecord(objects, runKey('dev', 'nightly', 'r1')))?.record;
+  (await readRunRecord(objects, runKey('dev', 'nightly', 'r1')))?.value;
 
 describe('the run record', () => {
   it('takes up what has changed since the last write', async () => {
@@ -74,5 +75,18 @@ describe('the run record', () => {
     const objects = new MemoryObjectStore();
     await objects.put(runKey('dev', 'nightly', 'r1'), '{"schema":');
     await expect(writeRunRecord(objects, write(1, { head }))).rejects.toMatchObject({ type: 'Corrupt' });
+  });
+
+  it('is read again where its bytes were damaged on their way', async () => {
+    const objects = new MemoryObjectStore();
+    await writeRunRecord(objects, write(1, { head, steps: { a: { status: 'running' } } }));
+    const get = vi.spyOn(objects, 'get').mockRejectedValueOnce(new SystemError('IntegrityFailed', 'cut off'));
+    expect(await stored(objects)).toMatchObject({ sequence: 1 });
+    expect(get).toHaveBeenCalledTimes(2);
+  });
+
+  it('is not taken for lost where the bucket itself is', async () => {
+    const nowhere = new MemoryObjectStore().bucket('nowhere');
+    await expect(writeRunRecord(nowhere, write(2))).rejects.toMatchObject({ type: 'NotFound' });
   });
 });

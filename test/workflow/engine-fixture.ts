@@ -129,5 +129,5 @@ export async function recordOf(bench: Bench, run: Run): Promise<RunRecord> {
   const { type, runId } = await run.describe();
   const found = await readRunRecord(bench.objects, runKey('dev', type, runId));
   if (found === undefined) throw new Error(`${run.workflowId} has no run record`);
-  return found.record;
+  return found.value;
 }
