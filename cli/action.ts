@@ -44,26 +44,30 @@ export function completeProcess<Options extends object>(
       const options = given.at(-2) as Options & CommonOptions;
       const args = given.slice(0, -2) as (string | undefined)[];
       const output = new Output(options.json === true);
-      // Only now, so that help comes at once.
-      const { Session } = await import('./session.js');
-      const session = new Session(options.cwd, output);
       // Not process.exit at once: what was written to a pipe must get there.
-      process.exitCode = await invoke(act, { args, options, output, session });
+      process.exitCode = await invoke(act, { args, options, output });
     });
 }
 
-async function invoke<Options>(act: Act<Options>, invocation: Invocation<Options>): Promise<ExitCode> {
-  const { output, session } = invocation;
+async function invoke<Options extends CommonOptions>(
+  act: Act<Options>,
+  given: Omit<Invocation<Options>, 'session'>,
+): Promise<ExitCode> {
+  const { output, options } = given;
+  let session: Session | undefined;
   try {
-    return (await act(invocation)) ?? exitCodes.ok;
+    // Only now, so that help comes at once.
+    const { Session } = await import('./session.js');
+    session = new Session(options.cwd, output);
+    return (await act({ ...given, session })) ?? exitCodes.ok;
   } catch (error) {
     const told = tell(error);
-    const message = told.message + (await session.hintFor(told));
+    const message = told.message + ((await session?.hintFor(told)) ?? '');
     if (output.json) output.answer({ error: { type: told.type, message } }, []);
     output.note(`${output.errorStyle.red('pawl:')} ${message}`);
     if (process.env['PAWL_DEBUG'] === '1') console.error(error);
     return told.exitCode;
   } finally {
-    await session.close().catch(() => undefined);
+    await session?.close().catch(() => undefined);
   }
 }

@@ -13,6 +13,7 @@ import { stepKey } from '../dag/step-key.js';
 import type { ComputeSystems } from '../systems/compute/port.js';
 import { jobLogKey } from '../systems/object-store/keys.js';
 import type { ObjectStore } from '../systems/object-store/port.js';
+import { meantName } from './meant-name.js';
 import type { RunView } from './run-view.js';
 
 const chunkBytes = 256 * 1024;
@@ -38,7 +39,10 @@ export async function findJob(systems: Systems, run: RunView, step: string | und
   if (step !== undefined && steps.length > 0 && !steps.some(({ id }) => id === step))
     throw new SystemError(
       'NotFound',
-      `The run ${workflowId} has no step ${JSON.stringify(step)}: there are ${steps.map(({ id }) => id).join(', ')}.`,
+      `The run ${workflowId} has no step ${JSON.stringify(step)}: ${meantName(
+        step,
+        steps.map(({ id }) => id),
+      )}`,
     );
   for (const id of candidates) {
     const found = jobOf(id, (await readClaim(addressOf(systems, firstRunId, id)))?.claim);

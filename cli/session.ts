@@ -1,8 +1,11 @@
 // What a command needs of the outside world, each thing made when it is first asked for: the project, its systems, Temporal.
 
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { PawlClient, Startable } from '../client/client.js';
 import type { Connection } from '@temporalio/client';
 import type { ConnectedClient, TemporalSettings } from '../client/connect.js';
+import { SystemError } from '../dag/failures.js';
 import { findLocal, findProjectRoot, adoptLocal, type FoundLocal } from '../deploy/local/find-local.js';
 import type { S3ObjectStore } from '../systems/object-store/s3.js';
 import type { Project } from '../workers/project.js';
@@ -23,7 +26,10 @@ export class Session {
   readonly #output: Output;
   readonly #closers: (() => Promise<void> | void)[] = [];
 
+  /** Throws `InvalidInput` where the folder is none. */
   constructor(cwd: string | undefined, output: Output) {
+    if (cwd !== undefined && statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)
+      throw new SystemError('InvalidInput', `There is no folder ${resolve(cwd)}: -C takes the folder of a project.`);
     this.root = findProjectRoot(cwd);
     this.#output = output;
   }

@@ -7,6 +7,7 @@ import type { EndpointState } from '../../systems/endpoint/state.js';
 import { complete } from '../action.js';
 import { exitCodes } from '../exit-codes.js';
 import { localTime } from '../format.js';
+import { noEndpoint } from '../no-endpoint.js';
 import type { Output } from '../output.js';
 import { table } from '../table.js';
 
@@ -50,10 +51,7 @@ export function endpointsCommand(program: Command): void {
         return all;
       });
       if (only !== undefined && found[0]?.state === null && found[0].problem === null)
-        throw new SystemError(
-          'NotFound',
-          `${only} has no endpoint in ${environment}: "pawl endpoints" lists those there are.`,
-        );
+        throw await noEndpoint(endpoints, only, environment);
       const isSound = found.every(({ problem, disagreements }) => problem === null && disagreements.length === 0);
       output.answer({ environment, endpoints: found }, describe(found, environment, output));
       return isSound ? exitCodes.ok : exitCodes.negative;

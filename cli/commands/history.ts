@@ -1,11 +1,11 @@
 // `pawl history MODEL`: what was live when, who did it, and why.
 
 import type { Command } from 'commander';
-import { SystemError } from '../../dag/failures.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import { complete } from '../action.js';
 import { inForce, spanOf } from '../day.js';
 import { localTime } from '../format.js';
+import { noEndpoint } from '../no-endpoint.js';
 import { printable } from '../style.js';
 import { table } from '../table.js';
 
@@ -37,11 +37,7 @@ export function historyCommand(program: Command): void {
         for await (const state of endpoints.history(model)) all.push(state);
         return all;
       });
-      if (states.length === 0)
-        throw new SystemError(
-          'NotFound',
-          `${model} was never served in ${environment}: "pawl endpoints" lists what is.`,
-        );
+      if (states.length === 0) throw await noEndpoint(endpoints, model, environment);
       const at = (state: EndpointState): Date => new Date(state.change.at);
       const chosen = span === undefined ? states : inForce(states, at, span);
       const shown = chosen.filter(

@@ -7,6 +7,7 @@ import type { Graph } from '../../dag/graph.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import { complete } from '../action.js';
 import { duration } from '../format.js';
+import { meantName } from '../meant-name.js';
 import { runParams } from '../params.js';
 import type { Session } from '../session.js';
 import { settingsRows } from '../settings-lines.js';
@@ -47,13 +48,11 @@ export function planCommand(program: Command): void {
         import('../../activities/model-settings.js'),
         import('../../pipelines/model-lifecycle.js'),
       ]);
-      if (!project.models.has(model)) {
-        const known = [...project.models.keys()].sort().join(', ');
+      if (!project.models.has(model))
         throw new SystemError(
           'NotFound',
-          `There is no model named ${JSON.stringify(model)} in ${project.root}: ${known === '' ? 'it has no models/ yet' : `there is ${known}`}.`,
+          `There is no model named ${JSON.stringify(model)} in ${project.root}: ${project.models.size === 0 ? 'it has no models/ yet.' : meantName(model, project.models.keys())}`,
         );
-      }
       const overrides = runParams(undefined, options.override ?? [], '--override');
       const settings = modelSettings(model, project, overrides);
       const digest = settingsDigest(settings);

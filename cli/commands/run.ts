@@ -7,6 +7,7 @@ import type { RunOptions } from '../../dag/run-options.js';
 import { complete } from '../action.js';
 import { spanOf } from '../day.js';
 import { exitCodes } from '../exit-codes.js';
+import { meantName } from '../meant-name.js';
 import { colourOutcome, exitCodeOf } from '../outcome.js';
 import { runParams } from '../params.js';
 import { newRunId } from '../run-id.js';
@@ -118,7 +119,7 @@ async function check(session: Session, name: string, { input, logicalDate }: Che
     if (isEmpty) return undefined;
     throw new SystemError(
       'UnknownDag',
-      `Nothing is named ${JSON.stringify(name)}: there ${known([...startables.keys()], name)}.`,
+      `Nothing is named ${JSON.stringify(name)}: ${meantName(name, startables.keys())}`,
     );
   }
   const { parseRunInput } = await import('../../dag/run-options.js');
@@ -135,12 +136,4 @@ async function check(session: Session, name: string, { input, logicalDate }: Che
   };
   await (found.kind === 'dag' ? found.resolve(parsed, context) : found.alone.resolve(parsed, context));
   return found;
-}
-
-/** The names that resemble it, or all. */
-function known(names: readonly string[], wanted: string): string {
-  const near = names.filter(
-    (name) => name.includes(wanted) || wanted.includes(name) || name.startsWith(wanted.slice(0, 3)),
-  );
-  return near.length > 0 ? `is ${near.sort().join(', ')}` : `are ${[...names].sort().join(', ')}`;
 }

@@ -3,10 +3,13 @@
 import type { Command } from 'commander';
 import type { ScheduleChange } from '../../client/compare-schedules.js';
 import type { ScheduleStatus } from '../../client/schedule-list.js';
+import { SystemError } from '../../dag/failures.js';
 import { complete } from '../action.js';
 import { localTime } from '../format.js';
+import { meantName } from '../meant-name.js';
 import type { Style } from '../style.js';
 import { table } from '../table.js';
+import { refuseUnknownWord } from '../unknown-word.js';
 
 interface ApplyOptions {
   readonly dryRun?: boolean;
@@ -17,6 +20,7 @@ export function schedulesCommand(program: Command): void {
     .command('schedules')
     .summary('what runs by the clock')
     .description('Lists the schedules of this environment, or brings them to what the models’ files say.');
+  refuseUnknownWord(schedules);
   complete<object>(
     schedules.command('list', { isDefault: true }).description('Lists those that Temporal has.'),
     [
@@ -47,8 +51,23 @@ export function schedulesCommand(program: Command): void {
     [['pawl schedules run support-bot', 'without waiting for the night']],
     async ({ args: [name = ''], output, session }) => {
       const client = await session.client();
-      const { runScheduleNow } = await import('../../client/schedules.js');
-      await output.during('telling Temporal', () => runScheduleNow(client.temporal, client, name));
+      const [{ listSchedules }, { runScheduleNow }] = await Promise.all([
+        import('../../client/schedule-list.js'),
+        import('../../client/schedules.js'),
+      ]);
+      await output.during('telling Temporal', async () => {
+        try {
+          await runScheduleNow(client.temporal, client, name);
+        } catch (error) {
+          if (!(error instanceof SystemError && error.type === 'NotFound')) throw error;
+          const names = (await listSchedules(client.temporal, client)).map(({ schedule }) => schedule.name);
+          throw new SystemError(
+            'NotFound',
+            `No schedule is named ${JSON.stringify(name)} in ${client.environment}: ${meantName(name, names)}`,
+            { cause: error },
+          );
+        }
+      });
       output.answer({ name }, [`The next run of ${name} begins: "pawl runs --open" lists it.`]);
     },
   );

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { SystemError } from '../../dag/failures.js';
 import { complete } from '../action.js';
 import { exitCodes } from '../exit-codes.js';
+import { noEndpoint } from '../no-endpoint.js';
 import { operatorAct } from '../operation-id.js';
 import { syncRouters } from '../routers.js';
 
@@ -46,11 +47,7 @@ export function trafficCommand(program: Command): void {
         routers: await syncRouters(await systems.serving.routers(), model),
       }));
       const state = result.moved ? result.state : result.current;
-      if (state === null)
-        throw new SystemError(
-          'NotFound',
-          `${model} has no endpoint in ${systems.environment}: "pawl endpoints" lists those there are.`,
-        );
+      if (state === null) throw await noEndpoint(systems.endpoints, model, systems.environment);
       const { style } = output;
       const said = result.moved
         ? `${style.green('done')}  ${model} sends all to version ${result.state.champion ?? 'none'} (generation ${result.state.generation}).`

@@ -66,7 +66,7 @@ describe('in a new project', () => {
     const model = ['model-lifecycle', '--param', 'model=intent-router'];
     const wrong: [string[], RegExp][] = [
       [['sample-data', '--param', 'rows=0'], /rows/],
-      [['sample-dat'], /Nothing is named "sample-dat": there is sample-data/],
+      [['sample-dat'], /Nothing is named "sample-dat": did you mean sample-data\?/],
       [['model-lifecycle', '--param', 'model=nobody'], /no model named 'nobody'.*intent-router/],
       [[...model, '--stop-after', 'nothing'], /no step "nothing"/],
       [[...model, '--param', 'overrides.gate=[]'], /gate/],
@@ -178,6 +178,7 @@ describe('in a new project', () => {
       weights: { champion: 80, challenger: 20 },
       leaseMs: 90_000,
       trial: 'trial',
+      revoked: [],
       change: { kind: 'weight', by: 'test', reason: 'on trial', at },
     } as const;
     await endpoints.write('greeter', state, null);

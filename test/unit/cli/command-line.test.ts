@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { inForce, spanOf } from '../../../cli/day.js';
 import { tell } from '../../../cli/exit-codes.js';
+import { meantName } from '../../../cli/meant-name.js';
 import { colourOutcome, exitCodeOf } from '../../../cli/outcome.js';
 import { runParams } from '../../../cli/params.js';
 import { newRunId } from '../../../cli/run-id.js';
@@ -144,6 +145,16 @@ test('ids of runs sort by time', () => {
   expect(ids[0]).toMatch(/^20261108-235959-[a-z2-9]{4}$/);
 });
 
+test.each([
+  ['aply', ['list', 'apply'], 'did you mean apply?'],
+  ['nothing', ['gate', 'evaluate'], 'there are evaluate, gate.'],
+  ['nothing', ['gate', 'gate'], 'there is gate.'],
+  ['nothing', [], 'there is none.'],
+  ['nothing', Array.from({ length: 22 }, (_, index) => `s${index + 10}`), /^there are s10, .*, s29, and 2 more\.$/],
+])('%s among %j: %s', (name, known, sentence) => {
+  expect(meantName(name, known)).toEqual(sentence instanceof RegExp ? expect.stringMatching(sentence) : sentence);
+});
+
 describe('the program', () => {
   const pawl = (args: string[], before: string[] = []) =>
     spawnSync(process.execPath, ['--import', loader, ...before, cli, ...args], { encoding: 'utf8', timeout: 50_000 });
@@ -165,6 +176,10 @@ export const load = (url, context, next) => { if (/node_modules.(@temporalio|@aw
     [['runs', '--limit', 'many'], /must be a whole number/],
     [['rollback', 'm'], /required option '--reason/],
     [['pormote', 'm'], /Did you mean promote/],
+    [['schedules', 'aply'], /unknown command 'aply': did you mean apply\?/],
+    [['schedules', 'frobnicate'], /there are apply, list, run\./],
+    [['runs', '-C', 'no/such/folder'], /There is no folder \/.*no\/such\/folder: -C takes the folder of a project\./],
+    [['runs', '-C', cli], /There is no folder .*main\.ts/],
   ])('%j is answered with what is wrong and exit code 2', (args, sentence) => {
     const { stdout, stderr, status } = pawl(args);
     expect(stderr).toMatch(sentence);
