@@ -99,15 +99,22 @@ export class JobLog {
   async #live({ step, current }: FoundJob): Promise<string> {
     const compute = this.systems.compute.get(current.compute);
     const ref = refOf(addressOf(this.systems, this.run.firstRunId, step), current);
+    // What a job writes from now on is for the next time: one that writes faster than this reads would never let it end.
+    const { nextOffset: end } = await compute.log(ref, -1, 1);
     const parts: string[] = [];
-    for (;;) {
-      const from = this.#offset ?? (this.options.tailBytes === Infinity ? 0 : -this.options.tailBytes);
-      const { text, nextOffset } = await compute.log(ref, from, chunkBytes);
+    for (
+      let offset = this.#offset ?? (this.options.tailBytes === Infinity ? 0 : -this.options.tailBytes);
+      offset < end;
+    ) {
+      const wanted = offset < 0 ? chunkBytes : Math.min(chunkBytes, end - offset);
+      const { text, nextOffset } = await compute.log(ref, offset, wanted);
       this.#offset = nextOffset;
-      if (text === '') return parts.join('');
+      if (nextOffset === offset) break;
       parts.push(text);
       this.#seen = (this.#seen + text).slice(-seenLength);
+      offset = nextOffset;
     }
+    return parts.join('');
   }
 
   async #kept({ step, current }: FoundJob): Promise<string> {
