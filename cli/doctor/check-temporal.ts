@@ -1,9 +1,12 @@
 // Temporal, as `pawl doctor` sees it: namespace, search attributes, workers on the task queue, and how quick a step can be.
 
+import { hostname } from 'node:os';
 import type { Connection } from '@temporalio/client';
+import { isAlive } from '../../deploy/embedded/child-process.js';
 import { missingSearchAttributes } from '../../workers/check-search-attributes.js';
 import type { Session } from '../session.js';
 import type { Finding } from './finding.js';
+import { livingPollers } from './living-pollers.js';
 
 const system = 'Temporal';
 /** Each shard's queue is read at most 20 times a second by default; with so many, one run does not notice. */
@@ -36,7 +39,7 @@ async function checkWorkers(connection: Connection, namespace: string, name: str
     taskQueue: { name },
     taskQueueType: workflowTaskQueue,
   });
-  const count = pollers?.length ?? 0;
+  const count = livingPollers(pollers ?? [], { nowMs: Date.now(), host: hostname(), isAlive }).length;
   return count === 0
     ? {
         system,
