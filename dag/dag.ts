@@ -53,7 +53,10 @@ export interface DagOptions<Params extends z.ZodType, Resolved extends object> {
   readonly name: string;
   readonly description?: string;
   readonly params: Params;
-  /** What the references see in place of the bare parameters: those with a model's settings, say. */
+  /**
+   * What the references see in place of the bare parameters: those with a model's settings, say. A `SystemError` whose type is
+   * retryable is tried again; whatever else it throws ends the run at once.
+   */
   readonly resolve?: (params: z.output<Params>, context: ResolveContext) => Promise<Resolved> | Resolved;
 }
 

@@ -1,6 +1,7 @@
 // The first act of every run: checks its parameters, works out what they stand for, and pins the graph.
 
-import type { z } from 'zod';
+import { TemporalFailure } from '@temporalio/common';
+import { z } from 'zod';
 import type { ResolveContext } from '../../dag/context.js';
 import { SystemError } from '../../dag/failures.js';
 import type { Graph, Json } from '../../dag/graph.js';
@@ -18,7 +19,10 @@ export interface AdmitSettings {
   readonly deployWaitMs: number;
 }
 
-/** Throws `UnknownDag`, `InvalidInput` (every problem and its path), and what resolving the parameters throws. */
+/**
+ * Throws `UnknownDag`, `InvalidInput` (every problem and its path), the `SystemError` that resolving the parameters throws, and
+ * `TaskFailed`, not to be tried again, for anything else that the author's code throws.
+ */
 export async function admit(settings: AdmitSettings, request: AdmitRequest): Promise<Admission> {
   try {
     return await admitted(settings, request);
@@ -31,9 +35,13 @@ async function admitted(settings: AdmitSettings, request: AdmitRequest): Promise
   const { systems, models, deployWaitMs } = settings;
   const { name, input, trigger, logicalDate, workflowId, runId } = request;
   const entry = startable(settings, name);
-  const { params, options } = parseRunInput(entry.schema, input, name);
+  const { params, options } = await authored(`the params of ${entry.what}`, () =>
+    parseRunInput(entry.schema, input, name),
+  );
   const context = { systems, models, logicalDate, environment: systems.environment };
-  const resolved = plainJson(await entry.resolve(params, context));
+  const resolved = await authored(`resolve of ${entry.what}`, async () =>
+    plainJson(await entry.resolve(params, context)),
+  );
   const model = modelOf(params) ?? modelOf(resolved);
   return {
     run: {
@@ -56,6 +64,26 @@ async function admitted(settings: AdmitSettings, request: AdmitRequest): Promise
   };
 }
 
+/** Runs an author's code. What it throws beside a `SystemError` is a defect of it, which trying again would only meet again. */
+async function authored<T>(what: string, code: () => T | Promise<T>): Promise<T> {
+  try {
+    return await code();
+  } catch (cause) {
+    if (cause instanceof SystemError || cause instanceof TemporalFailure) throw cause;
+    if (cause instanceof z.ZodError) {
+      const problems = cause.issues.map(({ path, message }) =>
+        path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`,
+      );
+      throw new SystemError('InvalidInput', `${what} refused what it was given: ${problems.join('; ')}`, { cause });
+    }
+    const said = String(cause).replaceAll(/\s+/g, ' ');
+    throw new SystemError('TaskFailed', `${what} threw "${said}": mend it, deploy it and start the run anew.`, {
+      cause,
+      retryable: false,
+    });
+  }
+}
+
 function withEnvironment(error: unknown, environment: string): unknown {
   if (!(error instanceof SystemError)) return error;
   const { type, message, retryable, cause } = error;
@@ -64,6 +92,8 @@ function withEnvironment(error: unknown, environment: string): unknown {
 }
 
 interface Startable {
+  /** `DAG nightly`, `task measure`. */
+  readonly what: string;
   readonly graph: Graph;
   readonly schema: z.ZodType;
   resolve(params: unknown, context: ResolveContext): Promise<unknown>;
@@ -72,10 +102,16 @@ interface Startable {
 function startable({ catalog, deployWaitMs }: AdmitSettings, name: string): Startable {
   const dag = catalog.dags.get(name);
   if (dag !== undefined)
-    return { graph: dag.graph, schema: dag.params, resolve: async (params, context) => dag.resolve(params, context) };
+    return {
+      what: `DAG ${name}`,
+      graph: dag.graph,
+      schema: dag.params,
+      resolve: async (params, context) => dag.resolve(params, context),
+    };
   const task = catalog.tasks.get(name);
   if (task !== undefined)
     return {
+      what: `task ${name}`,
       graph: graphOfTask(task),
       schema: task.alone.params,
       resolve: async (params, context) => task.alone.resolve(params, context),

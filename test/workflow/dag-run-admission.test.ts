@@ -52,9 +52,20 @@ const judging = (version: string, bonus: number) =>
     },
   );
 
+const broken = dag(
+  {
+    name: 'broken',
+    params: z.object({}),
+    resolve: () => ({ model: (undefined as unknown as { name: string }).name }),
+  },
+  ({ params, step }) => {
+    step(measure('1', 0), { model: params.model });
+  },
+);
+
 let bench: Bench;
 beforeAll(async () => {
-  bench = await openBench([judging('1', 0)], { models: new Map([['router', 'team-a']]) });
+  bench = await openBench([judging('1', 0), broken], { models: new Map([['router', 'team-a']]) });
 });
 afterAll(() => bench.close());
 
@@ -87,6 +98,15 @@ describe('what a run is started with', () => {
   it('is refused where it is no JSON object, and where it is missing', async () => {
     expect((await failureOf(await bench.start('judging', 'router'))).message).toContain('one JSON object');
     expect((await failureOf(await bench.start('judging'))).message).toBe('judging: 1 problem: model: required');
+  });
+
+  it('ends the run at once where the DAG’s own resolution has a defect', async () => {
+    const run = await bench.start('broken');
+    const failure = await failureOf(run);
+    expect(failure).toMatchObject({ type: 'TaskFailed' });
+    expect(failure.message).toMatch(/^resolve of DAG broken threw "TypeError: .*": mend it/);
+    const scheduled = (await eventsOf(run)).filter((event) => event.activityTaskScheduledEventAttributes);
+    expect(scheduled).toEqual([]);
   });
 
   it('is completed by the DAG’s own resolution, and pinned in the run record', async () => {
@@ -160,10 +180,14 @@ describe('a worker that does not know', () => {
   it('the DAG: the run fails with the known names once the time for a deploy is over', async () => {
     const run = await bench.start('juging', { model: 'router' });
     const details = () => run.query<{ currentDetails: string }>('__temporal_workflow_metadata');
-    await expect.poll(async () => (await details()).currentDetails).toContain('known are announce, judging, measure');
+    await expect
+      .poll(async () => (await details()).currentDetails)
+      .toContain('known are announce, broken, judging, measure');
     const failure = await failureOf(run);
     expect(failure).toMatchObject({ type: 'UnknownDag' });
-    expect(failure.message).toBe('No DAG or task is named "juging" here; known are announce, judging, measure.');
+    expect(failure.message).toBe(
+      'No DAG or task is named "juging" here; known are announce, broken, judging, measure.',
+    );
   });
 
   it('the DAG: the run goes on with the worker that does', async () => {
