@@ -19,18 +19,23 @@ export function initCommand(program: Command): void {
       ['pawl init', 'into this one; files that are there are never written over'],
     ],
     async ({ args: [folder = '.'], options, output }) => {
-      const { writeProject } = await import('../../deploy/templates/write-project.js');
+      const [{ writeProject }, { installLines, packageSource }] = await Promise.all([
+        import('../../deploy/templates/write-project.js'),
+        import('../../deploy/templates/package-source.js'),
+      ]);
       const { cwd = '.' } = options as { cwd?: string };
       const target = resolve(cwd, folder);
-      const files = await writeProject(target);
+      const source = packageSource();
+      const files = await writeProject(target, source);
       const { style } = output;
       const here = relative(process.cwd(), target);
-      output.answer({ folder: target, files }, [
+      const install = installLines(source);
+      output.answer({ folder: target, files, install }, [
         ...files.map((file) => `  ${style.green('+')} ${file}`),
         '',
         'Next:',
         ...(here === '' ? [] : [`  cd ${here}`]),
-        '  npm install',
+        ...install.map((line) => `  ${line}`),
         '  npx pawl dev',
         style.dim('and in another terminal:'),
         '  npx pawl run sample-data --wait',

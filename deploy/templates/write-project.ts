@@ -1,10 +1,10 @@
 // Writes the project of `pawl init`: the files below project/, and the programs of the example that trains without Python.
 
-import { readFileSync } from 'node:fs';
 import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SystemError } from '../../dag/failures.js';
 import { packageFile } from '../embedded/package-file.js';
+import { dependencyOn, packageSource, type PackageSource } from './package-source.js';
 
 const project = 'deploy/templates/project';
 const programs = 'examples/own-program';
@@ -17,9 +17,12 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** The names of the files that were written. Throws `Conflict`, and writes nothing, where one of them is there already. */
-export async function writeProject(folder: string): Promise<string[]> {
-  const contents = await projectFiles(nameOf(folder));
+/**
+ * The names of the files that were written; they depend on the same Pawl as runs. Throws `Conflict`, and writes nothing, where
+ * one of them is there already.
+ */
+export async function writeProject(folder: string, source: PackageSource = packageSource()): Promise<string[]> {
+  const contents = await projectFiles({ name: nameOf(folder), pawl: dependencyOn(source, folder) });
   const names = [...contents.keys()].sort();
   const taken: string[] = [];
   for (const name of names) if (await exists(join(folder, name))) taken.push(name);
@@ -43,8 +46,7 @@ const nameOf = (folder: string): string =>
     .replaceAll(/[^a-z0-9._-]+/g, '-')
     .replace(/^[._-]+/, '') || 'models';
 
-async function projectFiles(name: string): Promise<Map<string, string>> {
-  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string };
+async function projectFiles(said: { readonly name: string; readonly pawl: string }): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   const root = packageFile(project);
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
@@ -56,7 +58,7 @@ async function projectFiles(name: string): Promise<Map<string, string>> {
       .replaceAll('\\', '/')
       .replace(ending, '')
       .replace(/(^|\/)dot-/, '$1.');
-    files.set(target, text.replaceAll('{{name}}', name).replaceAll('{{version}}', version));
+    files.set(target, text.replaceAll('{{name}}', said.name).replaceAll('{{pawl}}', said.pawl));
   }
   for (const program of await readdir(packageFile(programs)))
     if (program.endsWith('.mjs'))
