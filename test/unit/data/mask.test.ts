@@ -59,6 +59,14 @@ test('an IBAN is as long as its country says, with and without spaces', () => {
     'MT84MALT011000012345MTLCAST001S',
     'GB29NWBK60161331926819',
     'SE4550000000058398257466',
+    'NI45BAPR00000013000003558124',
+    'RU0304452522540817810538091310419',
+    'FK88SC123456789012',
+    'HN88CABF00000000000250005469',
+    'BI4210000100010000332045181',
+    // Of countries that have not registered theirs.
+    'CI93CI0080111301134291200589',
+    'MZ97123412341234123412341',
   ];
   for (const example of examples) {
     const grouped = example.replace(/(.{4})(?!$)/g, '$1 ');
