@@ -15,6 +15,8 @@ export const stepRecord = z.object({
   /** Of the attempt that ended the step, counted from 1. */
   attempts: z.number().int().optional(),
   output: outputReference.optional(),
+  /** What the step says itself in a field `outcome` of its output. */
+  outcome: z.string().optional(),
   reason: z.string().optional(),
   failureType: z.string().optional(),
 });

@@ -2,6 +2,7 @@
 
 import type { StepRecord } from '../../activities/engine/run-record-schema.js';
 import type { Json, StepState, StepStatus } from '../../dag/graph.js';
+import { outcomeIn } from './outcome.js';
 
 /** Outputs up to this many characters of JSON stand in the run record as they are. */
 const maxRecordedOutput = 4_000;
@@ -12,6 +13,8 @@ interface LiveStep {
   endedAtMs?: number;
   attempts?: number;
   output?: Json;
+  /** The step's own word for what came of it. */
+  outcome?: string;
   reason?: string;
   failureType?: string;
 }
@@ -42,7 +45,8 @@ export class LiveState {
   settle(id: string, settlement: Settlement): void {
     const { startedAtMs } = this.get(id);
     const times = startedAtMs === undefined ? {} : { startedAtMs, endedAtMs: Date.now() };
-    this.put(id, { ...settlement, ...times });
+    const outcome = settlement.output === undefined ? undefined : outcomeIn(settlement.output);
+    this.put(id, { ...settlement, ...times, ...(outcome === undefined ? {} : { outcome }) });
   }
 
   get(id: string): Readonly<LiveStep> {
@@ -101,6 +105,7 @@ function recordOf(step: Readonly<LiveStep>): StepRecord {
     ...(step.endedAtMs === undefined ? {} : { endedAt: isoOf(step.endedAtMs) }),
     ...(step.attempts === undefined ? {} : { attempts: step.attempts }),
     ...(step.output === undefined ? {} : { output: outputReference(step.output) }),
+    ...(step.outcome === undefined ? {} : { outcome: step.outcome }),
     ...(step.reason === undefined ? {} : { reason: step.reason }),
     ...(step.failureType === undefined ? {} : { failureType: step.failureType }),
   };

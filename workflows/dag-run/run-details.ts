@@ -38,9 +38,8 @@ export function renderDetails(headline: string, state: LiveState): string {
   for (const [id, step] of rows) {
     const took =
       step.startedAtMs === undefined || step.endedAtMs === undefined ? '' : seconds(step.endedAtMs - step.startedAtMs);
-    lines.push(
-      `| ${marks[step.status]} | ${cell(id)} | ${step.status.replace('_', ' ')} | ${took} | ${cell(step.reason ?? '')} |`,
-    );
+    const status = step.status.replace('_', ' ') + (step.outcome === undefined ? '' : ` · ${step.outcome}`);
+    lines.push(`| ${marks[step.status]} | ${cell(id)} | ${cell(status)} | ${took} | ${cell(step.reason ?? '')} |`);
   }
   return lines.join('\n');
 }

@@ -5,6 +5,7 @@ import type { Json } from '../../dag/graph.js';
 import type { RunResult } from '../../dag/planner.js';
 import { resolveOutput, type Scope } from '../../dag/resolve.js';
 import type { StepRecord } from '../../activities/engine/run-record-schema.js';
+import { outcomeIn } from './outcome.js';
 
 export type RunEnd =
   | { readonly status: 'completed'; readonly outcome: string; readonly output: Json }
@@ -21,7 +22,7 @@ export function judgeRun(result: RunResult, admission: Admission, scope: Scope):
   switch (result.status) {
     case 'success': {
       const output = resolveOutput(admission.graph.output, scope);
-      const outcome = admission.stopAfter === undefined ? (outcomeOf(output) ?? 'succeeded') : 'stopped';
+      const outcome = admission.stopAfter === undefined ? (outcomeIn(output) ?? 'succeeded') : 'stopped';
       return { status: 'completed', outcome, output };
     }
     case 'cancelled':
@@ -49,9 +50,3 @@ const endedBadly = (scope: Scope): readonly string[] =>
   [...scope.steps].flatMap(([id, { status }]) => (status === 'cancelled' || status === 'upstream_failed' ? [id] : []));
 
 const quote = (text: string): string => `"${text}"`;
-
-function outcomeOf(output: Json): string | undefined {
-  if (typeof output !== 'object' || output === null || Array.isArray(output)) return undefined;
-  const { outcome } = output as Readonly<Record<string, Json>>;
-  return typeof outcome === 'string' ? outcome : undefined;
-}

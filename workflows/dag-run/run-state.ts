@@ -19,6 +19,8 @@ export interface RunState {
     readonly startedAt: string | null;
     readonly endedAt: string | null;
     readonly attempts: number | null;
+    /** What the step says itself in a field `outcome` of its output. */
+    readonly outcome: string | null;
     readonly reason: string | null;
   }[];
 }
@@ -39,6 +41,7 @@ export function describeState(admission: Admission, live: LiveState, end: RunEnd
       startedAt: isoOf(step.startedAtMs),
       endedAt: isoOf(step.endedAtMs),
       attempts: step.attempts ?? null,
+      outcome: step.outcome ?? null,
       reason: step.reason ?? null,
     })),
   };
