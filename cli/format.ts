@@ -24,6 +24,10 @@ export function localTime(at: Date): string {
 
 export const clock = (at: Date): string => localTime(at).slice(11);
 
+/** The time of day, with the day where that is not today. */
+export const whenTold = (at: Date, now: Date): string =>
+  localTime(at).slice(0, 10) === localTime(now).slice(0, 10) ? clock(at) : localTime(at);
+
 /** `512 MiB`, `16 GiB`. */
 export function size(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -99,6 +99,7 @@ export class RunReader {
         startedAt: step?.startedAt ?? null,
         endedAt: step?.endedAt ?? null,
         attempts: step?.attempts ?? null,
+        outcome: step?.outcome ?? null,
         reason: step?.reason ?? null,
       };
     });

@@ -4,7 +4,7 @@ import type { RunState } from '../workflows/dag-run/run-state.js';
 import { describeProgress, type ActivityProgress } from './activity-progress.js';
 import { duration } from './format.js';
 import { colourOutcome } from './outcome.js';
-import { fit, printable, type Style } from './style.js';
+import { fit, printable, wrap, type Style } from './style.js';
 import { table } from './table.js';
 
 export interface RunView {
@@ -58,31 +58,51 @@ export interface DrawOptions {
   readonly style: Style;
   readonly now: Date;
   readonly columns: number;
-  /** Steps beyond are summed up; unlimited unless set. */
-  readonly rows?: number;
+  /** How many lines there may be; unlimited unless set. */
+  readonly height?: number;
 }
 
-/** The whole table. */
-export function drawRun(view: RunView, { style, now, columns, rows = Infinity }: DrawOptions): string[] {
+/** The whole table: where it is too high with a line to each step, and the steps that matter least only counted. */
+export function drawRun(view: RunView, options: DrawOptions): string[] {
+  const { height = Infinity } = options;
+  const count = view.steps.length;
+  const whole = draw(view, options, { count, isWrapped: true });
+  if (whole.length <= height) return whole;
+  const cut = draw(view, options, { count, isWrapped: false });
+  if (cut.length <= height) return cut;
+  const fewer = Math.max(1, count - (cut.length - height) - 1);
+  return draw(view, options, { count: fewer, isWrapped: false }).slice(0, height);
+}
+
+interface Shape {
+  readonly count: number;
+  readonly isWrapped: boolean;
+}
+
+function draw(view: RunView, { style, now, columns }: DrawOptions, { count, isWrapped }: Shape): string[] {
   const took = duration((view.endedAt ?? now).getTime() - view.startedAt.getTime());
   const head = `${style.bold(view.workflowId)}  ${colourOutcome(view, style)}  ${style.dim(took)}`;
-  const shown = selectSteps(view.steps, rows);
+  const shown = selectSteps(view.steps, count);
   const left = view.steps.length - shown.length;
-  const lines = table(
-    shown.map((step) => [
-      `${colour(step.status, marks[step.status], style)} ${step.status === 'waiting' ? style.dim(step.id) : step.id}`,
-      colour(step.status, step.status, style),
-      timeOf(step, now),
-      [step.attempts !== null && step.attempts > 1 ? `attempt ${step.attempts}` : '', printable(step.reason ?? '')]
-        .filter((part) => part !== '')
-        .join(' · '),
-    ]),
-    { indent: 2, columns },
-  );
+  const rows = shown.map((step) => [
+    `${colour(step.status, marks[step.status], style)} ${step.status === 'waiting' ? style.dim(step.id) : step.id}`,
+    colour(step.status, step.status, style) +
+      (step.outcome === null
+        ? ''
+        : ` ${style.dim('·')} ${colourOutcome({ dag: step.id, outcome: printable(step.outcome) }, style)}`),
+    timeOf(step, now),
+    [step.attempts !== null && step.attempts > 1 ? `attempt ${step.attempts}` : '', printable(step.reason ?? '')]
+      .filter((part) => part !== '')
+      .join(' · '),
+  ]);
+  const lines = isWrapped
+    ? table(rows, { indent: 2, columns })
+    : table(rows, { indent: 2 }).map((line) => fit(line, columns));
   const more = left > 0 ? [style.dim(`  … and ${left} more steps (${counts(view.steps)})`)] : [];
-  const notes = view.notes.map((note) => fit(`  ${style.yellow(printable(note))}`, columns));
-  const progress = progressLines(view).map((line) => fit(`  ${style.dim(line)}`, columns));
-  return [fit(head, columns), ...lines, ...more, ...notes, ...progress];
+  const below = (text: string): string[] => wrap(text, columns - 2).map((line) => `  ${line}`);
+  const notes = view.notes.flatMap((note) => below(style.yellow(printable(note))));
+  const progress = progressLines(view).flatMap((line) => below(style.dim(line)));
+  return [...wrap(head, columns), ...lines, ...more, ...notes, ...progress];
 }
 
 /** How far its activities are, a line each. */
@@ -110,9 +130,9 @@ function counts(steps: readonly StepView[]): string {
   return [...byStatus].map(([status, count]) => `${count} ${status}`).join(', ');
 }
 
-/** What changed from one view to the next, one plain line each: for a log. */
-export function changesBetween(before: RunView | undefined, after: RunView): string[] {
-  const lines: string[] = [];
+/** What changed from one view to the next, one plain line each with when it happened: for a log. */
+export function changesBetween(before: RunView | undefined, after: RunView, now: Date): Change[] {
+  const changes: Change[] = [];
   const old = new Map(before?.steps.map((step) => [step.id, step]));
   for (const step of after.steps) {
     const was = old.get(step.id);
@@ -123,8 +143,22 @@ export function changesBetween(before: RunView | undefined, after: RunView): str
       step.attempts !== null && step.attempts > 1 ? `attempt ${step.attempts}` : '',
       printable(step.reason ?? ''),
     ].filter((part) => part !== '');
-    lines.push(`${step.id} ${step.status}${details.length === 0 ? '' : ` (${details.join(', ')})`}`);
+    const outcome = step.outcome === null ? '' : ` · ${printable(step.outcome)}`;
+    // A step that is under way began only once; what is said of it since is new.
+    const at = was?.status === step.status ? null : (step.endedAt ?? step.startedAt);
+    changes.push({
+      at: at === null ? (after.endedAt ?? now) : new Date(at),
+      text: `${step.id} ${step.status}${outcome}${details.length === 0 ? '' : ` (${details.join(', ')})`}`,
+    });
   }
-  for (const note of after.notes) if (before?.notes.includes(note) !== true) lines.push(printable(note));
-  return lines;
+  changes.sort((left, right) => left.at.getTime() - right.at.getTime());
+  const at = after.endedAt ?? now;
+  for (const note of after.notes)
+    if (before?.notes.includes(note) !== true) changes.push({ at, text: printable(note) });
+  return changes;
+}
+
+export interface Change {
+  readonly at: Date;
+  readonly text: string;
 }

@@ -39,5 +39,36 @@ export function fit(text: string, columns: number): string {
   return `${out}…${coloured ? `${escape}[0m` : ''}`;
 }
 
+/** In lines of at most so many columns, broken between words where that goes; a colour goes on in the next line. */
+export function wrap(text: string, atMost: number): string[] {
+  const columns = Math.max(1, atMost);
+  const lines: string[] = [];
+  let line = '';
+  let colour = '';
+  const end = (): void => {
+    lines.push(line.trimEnd() + (colour === '' ? '' : `${escape}[0m`));
+    line = colour;
+  };
+  for (const part of text.split(new RegExp(`(${escape}\\[\\d*m|\\s+)`))) {
+    if (part.startsWith(escape)) {
+      colour = part === `${escape}[0m` ? '' : part;
+      line += part;
+    } else if (/^\s/.test(part)) {
+      if (widthOf(line) > 0 && widthOf(line) + widthOf(part) < columns) line += part;
+      else if (widthOf(line) > 0) end();
+    } else {
+      if (widthOf(line) > 0 && widthOf(line) + widthOf(part) > columns) end();
+      let rest = [...part];
+      for (; rest.length > columns; rest = rest.slice(columns)) {
+        line += rest.slice(0, columns).join('');
+        end();
+      }
+      line += rest.join('');
+    }
+  }
+  if (widthOf(line) > 0 || lines.length === 0) lines.push(line.trimEnd());
+  return lines;
+}
+
 /** What terminals would take for commands, taken out of a text that others wrote. */
 export const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');

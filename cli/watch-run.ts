@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcServiceError } from '@temporalio/client';
 import type { PawlClient } from '../client/client.js';
-import { clock } from './format.js';
+import { whenTold } from './format.js';
 import type { Output } from './output.js';
 import type { RunReader } from './read-run.js';
 import { changesBetween, drawRun, progressLines, type RunView } from './run-view.js';
@@ -111,9 +111,11 @@ class Screen {
       this.#last = view;
       this.draw();
     } else {
-      const changes = changesBetween(this.#last, view);
+      const now = new Date();
+      const changes = changesBetween(this.#last, view, now);
       const isQuiet = changes.length === 0 && performance.now() - this.#toldMs > plainEveryMs;
-      for (const line of isQuiet ? progressLines(view) : changes) this.output.line(`${clock(new Date())}  ${line}`);
+      const told = isQuiet ? progressLines(view).map((text) => ({ at: now, text })) : changes;
+      for (const { at, text } of told) this.output.line(`${whenTold(at, now)}  ${text}`);
       if (isQuiet || changes.length > 0) this.#toldMs = performance.now();
       this.#last = view;
     }
@@ -122,8 +124,9 @@ class Screen {
   draw(): void {
     const { output } = this;
     if (!output.live || this.#last === undefined) return;
-    const rows = Math.max(3, process.stdout.rows - 6);
-    const lines = drawRun(this.#last, { style: output.style, now: new Date(), columns: output.columns - 1, rows });
+    // Its own end, and what the shell says next, stay in sight.
+    const height = Math.max(4, process.stdout.rows - 2);
+    const lines = drawRun(this.#last, { style: output.style, now: new Date(), columns: output.columns - 1, height });
     const up = this.#height === 0 ? '' : `\x1b[${this.#height}A`;
     process.stdout.write(`${up}\x1b[J${lines.map((line) => `${line}\n`).join('')}`);
     this.#height = lines.length;

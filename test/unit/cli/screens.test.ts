@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { duration, size } from '../../../cli/format.js';
+import { duration, size, whenTold } from '../../../cli/format.js';
 import { changesBetween, drawRun, type RunView, type StepView } from '../../../cli/run-view.js';
 import { settingsRows } from '../../../cli/settings-lines.js';
-import { fit, printable, styleOf, widthOf } from '../../../cli/style.js';
+import { fit, printable, styleOf, widthOf, wrap } from '../../../cli/style.js';
 import { table } from '../../../cli/table.js';
 import { describeWorkerLine } from '../../../cli/worker-line.js';
 
@@ -20,6 +20,7 @@ const step = (id: string, changes: Partial<StepView> = {}): StepView => ({
   startedAt: null,
   endedAt: null,
   attempts: null,
+  outcome: null,
   reason: null,
   ...changes,
 });
@@ -56,11 +57,75 @@ describe('columns', () => {
       fc.property(
         fc.array(fc.array(fc.string({ unit: 'grapheme-ascii' }), { maxLength: 4 })),
         fc.integer({ min: 1, max: 40 }),
-        (rows, columns) => {
-          for (const line of table(rows, { columns })) expect(widthOf(line)).toBeLessThanOrEqual(columns);
+        fc.option(fc.array(fc.string({ unit: 'grapheme-ascii' }), { maxLength: 4 }), { nil: undefined }),
+        (rows, columns, header) => {
+          const lines = table(rows, { columns, ...(header !== undefined && { header }) });
+          for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);
         },
       ),
     );
+  });
+
+  const words = fc.array(
+    fc.string({ unit: 'grapheme-ascii' }).filter((word) => /^\S{1,12}$/.test(word)),
+    { minLength: 1 },
+  );
+  test('a text that is wrapped loses no word, and is in no line wider than asked for', () => {
+    fc.assert(
+      fc.property(words, fc.integer({ min: 12, max: 30 }), (texts, columns) => {
+        const lines = wrap(texts.join(' '), columns);
+        expect(lines.join(' ').split(/\s+/)).toEqual(texts);
+        for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);
+      }),
+    );
+  });
+
+  test('a colour goes on in the next line, and a word that is too long is broken', () => {
+    expect(wrap(coloured.red('one two'), 4)).toEqual(['\x1b[31mone\x1b[0m', '\x1b[31mtwo\x1b[0m']);
+    expect(wrap('abcdefgh', 3)).toEqual(['abc', 'def', 'gh']);
+    expect(wrap('', 3)).toEqual(['']);
+  });
+
+  const header = ['WHEN', 'WHO', 'WHY'];
+  const reason = 'answers in French to who asks in English, says the desk';
+  test('a last column that has room is wrapped within it', () => {
+    expect(table([['noon', 'ann', reason]], { header, columns: 40 })).toEqual([
+      'WHEN  WHO  WHY',
+      'noon  ann  answers in French to who asks',
+      '           in English, says the desk',
+    ]);
+  });
+
+  test('what has no room beside the first columns stands below them, with its title', () => {
+    const rows = [
+      ['2026-11-08 14:32:05', 'ann@build-machine-7', reason],
+      ['2026-11-08 14:32:06', 'bob', ''],
+    ];
+    expect(table(rows, { header, columns: 44 })).toEqual([
+      'WHEN                 WHO',
+      '2026-11-08 14:32:05  ann@build-machine-7',
+      '    WHY answers in French to who asks in',
+      '    English, says the desk',
+      '2026-11-08 14:32:06  bob',
+    ]);
+    expect(
+      table([['run-of-a-long-name', 'promoted', 'bot', '3 s']], {
+        header: ['RUN', 'IS', 'MODEL', 'TOOK'],
+        columns: 30,
+      }),
+    ).toEqual(['RUN                 IS', 'run-of-a-long-name  promoted', '    MODEL bot  TOOK 3 s']);
+  });
+
+  test('without titles a row that fits stays in one line', () => {
+    const rows = [
+      ['a-step-of-a-long-name', 'failed', 'the host is gone'],
+      ['b', 'success', 'fine'],
+    ];
+    expect(table(rows, { columns: 40 })).toEqual([
+      'a-step-of-a-long-name  failed',
+      '    the host is gone',
+      'b                      success  fine',
+    ]);
   });
 
   test('a colour that was begun is ended where the text is cut', () => {
@@ -81,6 +146,8 @@ test('times and sizes read as people say them', () => {
     '2 h 10 m',
     '3 d 4 h',
   ]);
+  expect(whenTold(new Date(2026, 10, 8, 9, 5, 1), new Date(2026, 10, 8, 23))).toBe('09:05:01');
+  expect(whenTold(new Date(2026, 10, 7, 9, 5, 1), new Date(2026, 10, 8, 1))).toBe('2026-11-07 09:05:01');
   expect([0, 1023, 1024, 1536, 16 * 1024 ** 3, 512 * 1024 ** 2].map(size)).toEqual([
     '0 B',
     '1023 B',
@@ -107,32 +174,86 @@ describe('a run', () => {
     ]);
   });
 
+  test('says beside a step’s status what the step says itself, and all of a long reason', () => {
+    const reason = 'it waits for a host with a free place, and there will be none for a while';
+    const said = view([
+      step('gate', { status: 'success', startedAt: at(0), endedAt: at(1), outcome: 'rejected' }),
+      step('rollback', { status: 'success', startedAt: at(1), endedAt: at(1), outcome: 'unchanged' }),
+      step('train', { status: 'running', startedAt: at(2), reason }),
+    ]);
+    expect(drawRun(said, { style: plain, now: new Date(start + 4_000), columns: 50 })).toEqual([
+      'life/dev/1  running  4.0 s',
+      '  ✓ gate      success · rejected   1.0 s',
+      '  ✓ rollback  success · unchanged  0.0 s',
+      '  ▸ train     running              2.0 s',
+      '      it waits for a host with a free place, and',
+      '      there will be none for a while',
+    ]);
+    // Too low a terminal for all of it: a line to each.
+    expect(drawRun(said, { style: plain, now: new Date(start + 4_000), columns: 50, height: 4 })).toEqual([
+      'life/dev/1  running  4.0 s',
+      '  ✓ gate      success · rejected   1.0 s',
+      '  ✓ rollback  success · unchanged  0.0 s',
+      '  ▸ train     running              2.0 s  it wait…',
+    ]);
+  });
+
+  test('shows all of what is said of its progress', () => {
+    const progress = [{ summary: '12 of 300 requests at 10 %, and none of them failed so far' }];
+    const lines = drawRun(view([], { progress }), { style: plain, now: new Date(start), columns: 40 });
+    expect(lines.slice(1)).toEqual(['  12 of 300 requests at 10 %, and none', '  of them failed so far']);
+  });
+
   test('with more steps than rows shows what runs and what failed, and sums the others up', () => {
     const many = view([
       ...Array.from({ length: 50 }, (_, index) => step(`s${index}`)),
       step('bad', { status: 'failed' }),
     ]);
-    const lines = drawRun(many, { style: plain, now: new Date(start), columns: 80, rows: 3 });
+    const lines = drawRun(many, { style: plain, now: new Date(start), columns: 80, height: 5 });
     expect(lines.slice(1).map((line) => line.trim().split(/\s+/)[1])).toEqual(['s0', 's1', 'bad', 'and']);
     expect(lines.at(-1)).toBe('  … and 48 more steps (50 waiting, 1 failed)');
   });
 
   test('in a log is a line for every change, and none for what stays', () => {
-    expect(changesBetween(undefined, running)).toEqual([
+    const now = new Date(start + 60_000);
+    const texts = (before: RunView | undefined, after: RunView): string[] =>
+      changesBetween(before, after, now).map(({ text }) => text);
+    expect(texts(undefined, running)).toEqual([
       'first success (2.0 s)',
       'second running (attempt 3, waits for a host)',
     ]);
-    expect(changesBetween(running, running)).toEqual([]);
+    expect(texts(running, running)).toEqual([]);
     const later = view([
       ...running.steps.slice(0, 1),
       step('second', { status: 'failed', startedAt: at(2), endedAt: at(9), attempts: 3, reason: 'no\nhost' }),
       step('third', { status: 'upstream_failed' }),
     ]);
-    expect(changesBetween(running, { ...later, notes: ['a note'] })).toEqual([
+    expect(texts(running, { ...later, notes: ['a note'] })).toEqual([
       'second failed (7.0 s, attempt 3, no host)',
       'third upstream_failed',
       'a note',
     ]);
+  });
+
+  test('in a log has the time at which each thing happened, not that of the telling', () => {
+    const now = new Date(start + 60_000);
+    const ended = view(
+      [
+        step('late', { status: 'success', startedAt: at(3), endedAt: at(9), outcome: 'promoted' }),
+        step('early', { status: 'success', startedAt: at(0), endedAt: at(2) }),
+        step('never', { status: 'skipped' }),
+      ],
+      { outcome: 'promoted', endedAt: new Date(start + 10_000), notes: ['a note'] },
+    );
+    expect(changesBetween(undefined, ended, now)).toEqual([
+      { at: new Date(at(2)), text: 'early success (2.0 s)' },
+      { at: new Date(at(9)), text: 'late success · promoted (6.0 s)' },
+      { at: new Date(at(10)), text: 'never skipped' },
+      { at: new Date(at(10)), text: 'a note' },
+    ]);
+    // What is said of a step that has been under way for a while is said now.
+    const retried = view([step('second', { status: 'running', startedAt: at(2), attempts: 4, reason: 'no host' })]);
+    expect(changesBetween(running, retried, now)).toEqual([{ at: now, text: 'second running (attempt 4, no host)' }]);
   });
 });
 
