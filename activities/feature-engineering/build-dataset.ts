@@ -19,7 +19,7 @@ import { StagingTable } from './staging-table.js';
 import { storeDataset } from './store-dataset.js';
 
 /** Moves on when the same input under the same settings would give other rows. */
-const stageVersion = '3';
+const stageVersion = '4';
 const reportEveryMs = 200;
 
 export interface BuildRequest {

@@ -86,8 +86,8 @@ export function buildRows(
   const about = { path: file.path, file: folders.at(-1) ?? '', folder: folders.at(-2) ?? '' };
   const whole = isDocument(file.format);
   const documentId = whole
-    ? file.path
-    : asText(fields.id === undefined ? undefined : record[fields.id]) || `${file.path}#${line}`;
+    ? file.document
+    : asText(fields.id === undefined ? undefined : record[fields.id]) || `${file.document}#${line}`;
   const source = fields.source === undefined ? documentId : asText(record[fields.source]) || documentId;
   const scope = { ...record, ...about };
   const slices = Object.fromEntries(settings.slices.map((name) => [name, asText(scope[name as keyof typeof scope])]));

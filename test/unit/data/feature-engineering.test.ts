@@ -37,7 +37,15 @@ describe('masking personal data', () => {
 describe('the rows of a record', () => {
   const tokenizer = wordTokenizer;
   const place = {
-    file: { bucket: 'b', key: 'k/a.jsonl', etag: 'e', sizeBytes: 1, path: 'de/a.jsonl', format: 'jsonl' as const },
+    file: {
+      bucket: 'b',
+      key: 'k/a.jsonl',
+      etag: 'e',
+      sizeBytes: 1,
+      path: 'de/a.jsonl',
+      document: 'de/a.jsonl',
+      format: 'jsonl' as const,
+    },
     line: 3,
     nth: 3,
   };

@@ -29,7 +29,7 @@ async function read(
   { add = () => {}, signal = new AbortController().signal } = {},
 ) {
   const { sizeBytes, etag } = await lake.put('a', content);
-  const file = { bucket: 'lake', key: 'a', path: 'a', etag, sizeBytes, format };
+  const file = { bucket: 'lake', key: 'a', path: 'a', document: 'a', etag, sizeBytes, format };
   const context = { systems: { objects: lake }, signal, progress() {} } as unknown as TaskContext;
   const settings = dataSettings.parse({ source: 's3://lake/', kind: 'records', chunk: { tokenizer: 'words' } });
   return await readSource([file], { add } as unknown as StagingTable, { folder: '/nonexistent', settings, context });

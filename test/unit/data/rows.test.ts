@@ -8,7 +8,15 @@ import { readRecords } from '../../../activities/feature-engineering/read-record
 import { buildRows } from '../../../activities/feature-engineering/rows.js';
 import { dataSettings } from '../../../activities/schemas/data-settings.js';
 
-const file: SourceFile = { bucket: 'b', key: 'k/a.jsonl', etag: 'e', sizeBytes: 1, path: 'a.jsonl', format: 'jsonl' };
+const file: SourceFile = {
+  bucket: 'b',
+  key: 'k/a.jsonl',
+  etag: 'e',
+  sizeBytes: 1,
+  path: 'a.jsonl',
+  document: 'a.jsonl',
+  format: 'jsonl',
+};
 const place = { file, line: 3, nth: 3 };
 const built = (given: Record<string, unknown>, settings: object, where = place) =>
   buildRows(
@@ -67,7 +75,7 @@ test('no two rows have one id, whichever file, block or chunk they are from', as
   add({ text: 'moo' }, {}, { ...place, file: { ...file, bucket: 'c' } });
   expect(new Set(ids).size).toBe(3);
 
-  const text: SourceFile = { ...file, key: 'k/a.txt', path: 'a.txt', format: 'text' };
+  const text: SourceFile = { ...file, key: 'k/a.txt', path: 'a.txt', document: 'a.txt', format: 'text' };
   let nth = 0;
   const body = Readable.from([Buffer.from('word '.repeat(600_000))]);
   const options = { format: 'text', place: 's3://b/k/a.txt', spoolFile: '/nonexistent' } as const;
