@@ -8,7 +8,7 @@ import { complete } from '../action.js';
 import { spanOf } from '../day.js';
 import { exitCodes } from '../exit-codes.js';
 import { meantName } from '../meant-name.js';
-import { colourOutcome, exitCodeOf } from '../outcome.js';
+import { exitCodeOf } from '../outcome.js';
 import { runParams } from '../params.js';
 import { newRunId } from '../run-id.js';
 import type { Session } from '../session.js';
@@ -87,13 +87,15 @@ export function runCommand(program: Command): void {
         const { watchRun } = await import('../watch-run.js');
         await watchRun(await session.runs(), run.workflowId, output);
       }
-      const { documentOfEnd } = await import('../run-document.js');
+      const [{ documentOfEnd }, { endLines }] = await Promise.all([
+        import('../run-document.js'),
+        import('../end-lines.js'),
+      ]);
       const document = await output.during(`waiting for ${run.workflowId}`, () => documentOfEnd(session, run));
-      const { outcome, error } = document;
-      const shown = document.output === null ? [] : JSON.stringify(document.output, null, 2).split('\n');
-      output.answer(document, error === null ? [colourOutcome(document, style), ...shown] : []);
-      if (error === null) return exitCodeOf(document);
-      if (!output.json) output.note(`${output.errorStyle.red(`${outcome}:`)} ${error.message}`);
+      const lines = endLines(document, output);
+      output.answer(document, document.error === null ? lines : []);
+      if (document.error === null) return exitCodeOf(document);
+      if (!output.json) output.note(lines.join('\n'));
       return exitCodes.negative;
     },
   );

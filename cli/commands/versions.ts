@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander';
 import { SystemError } from '../../dag/failures.js';
-import type { EndpointState } from '../../systems/endpoint/state.js';
+import { describeRevocation, revocationOf } from '../../systems/endpoint/revocations.js';
+import type { EndpointState, Revocation } from '../../systems/endpoint/state.js';
 import type { ModelVersion } from '../../systems/registry/port.js';
 import { complete } from '../action.js';
 import { localTime } from '../format.js';
@@ -51,13 +52,27 @@ export function versionsCommand(program: Command): void {
           `No version of ${model} is registered: "pawl run model-lifecycle --param model=${model}" makes one.`,
         );
       const { style } = output;
-      const header = ['VERSION', 'SERVED AS', 'REGISTERED', 'BY', 'METRICS', 'VERDICT'].map(style.dim);
-      const documents = versions.map((version) => ({ ...version, servedAs: rolesOf(version, state) }));
+      const header = ['VERSION', 'STATUS', 'REGISTERED', 'BY', 'METRICS', 'VERDICT'].map(style.dim);
+      const documents = versions.map((version) => ({
+        ...version,
+        servedAs: rolesOf(version, state),
+        revoked: revocationOf(state, version.version) ?? null,
+      }));
+      const revoked = documents.flatMap(({ version, revoked: why }) =>
+        why === null ? [] : [`${style.red(`v${version}`)} was ${printable(describeRevocation(why))}`],
+      );
       output.answer({ environment, model, versions: documents, problem }, [
         ...table(
           documents.map((version) => [...row(version, style), told.metricsOf(version), told.verdictOf(version)]),
           { header, columns: output.columns },
         ),
+        ...(revoked.length === 0
+          ? []
+          : [
+              '',
+              ...revoked,
+              `A run that makes it again leaves it alone; pawl run canary-deploy --param model=${model} --param version=… does not.`,
+            ]),
         ...(problem === null ? [] : ['', style.red(problem)]),
       ]);
     },
@@ -84,11 +99,16 @@ async function stateOf(
 const rolesOf = ({ version }: ModelVersion, state: EndpointState | null): string[] =>
   state === null ? [] : roles.filter((role) => state[role] === version);
 
-function row(version: ModelVersion & { readonly servedAs: readonly string[] }, style: Style): string[] {
-  const { servedAs } = version;
+const colours: Readonly<Record<string, 'green' | 'red'>> = { champion: 'green', revoked: 'red' };
+
+function row(
+  version: ModelVersion & { readonly servedAs: readonly string[]; readonly revoked: Revocation | null },
+  style: Style,
+): string[] {
+  const words = [...version.servedAs, ...(version.revoked === null ? [] : ['revoked'])];
   return [
     style.bold(`v${version.version}`),
-    servedAs.map((role) => (role === 'champion' ? style.green(role) : style.yellow(role))).join(', '),
+    words.map((word) => style[colours[word] ?? 'yellow'](word)).join(', '),
     localTime(new Date(version.createdAt)),
     printable(version.by),
   ];

@@ -20,18 +20,19 @@ export function watchCommand(program: Command): void {
     ],
     async ({ args: [reference], output, session }) => {
       const workflowId = await findRun(await session.client(), reference);
+      const { readDocument } = await import('../run-document.js');
       if (output.json) {
-        const { readDocument } = await import('../run-document.js');
         const document = await readDocument(session, workflowId);
         output.answer(document, []);
         return exitCodeOf(document);
       }
       const url = await session.uiUrl(workflowId);
       if (url !== undefined) output.line(output.style.cyan(url));
-      const { watchRun } = await import('../watch-run.js');
-      const view = await watchRun(await session.runs(), workflowId, output);
-      if (!output.live) output.line(`${workflowId} ${view.outcome}`);
-      return exitCodeOf(view);
+      const [{ watchRun }, { endLines }] = await Promise.all([import('../watch-run.js'), import('../end-lines.js')]);
+      await watchRun(await session.runs(), workflowId, output);
+      const document = await readDocument(session, workflowId);
+      for (const line of endLines(document, output)) output.line(line);
+      return exitCodeOf(document);
     },
   );
 }

@@ -93,6 +93,7 @@ describe('in a new project', () => {
     const { workflowId } = await project.json<{ workflowId: string }>('run', 'slow', '--param', 'seconds=1');
     const { stdout, code } = await project.pawl(['watch', workflowId]);
     expect(stdout).toMatch(/wait success/);
+    expect(stdout.split('\n').slice(-3)).toEqual(['succeeded', '  waited  1', '']);
     expect(stdout).not.toContain('\x1b');
     expect(code).toBe(0);
     const seen = await project.json('watch', workflowId);

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { endLines } from '../../../cli/end-lines.js';
 import { duration, size, whenTold } from '../../../cli/format.js';
 import { changesBetween, drawRun, type RunView, type StepView } from '../../../cli/run-view.js';
 import { settingsRows } from '../../../cli/settings-lines.js';
@@ -254,6 +255,37 @@ describe('a run', () => {
     // What is said of a step that has been under way for a while is said now.
     const retried = view([step('second', { status: 'running', startedAt: at(2), attempts: 4, reason: 'no host' })]);
     expect(changesBetween(running, retried, now)).toEqual([{ at: now, text: 'second running (attempt 4, no host)' }]);
+  });
+});
+
+describe('the end of a run', () => {
+  const told = (ended: Partial<Parameters<typeof endLines>[0]>, columns = 60) =>
+    endLines({ dag: 'life', outcome: 'promoted', output: null, error: null, ...ended }, { style: plain, columns });
+
+  test('is its outcome with what it gave back: whole sentences, and no empty values', () => {
+    const verdict = 'Rejected: exactMatch is 0.71, and must be at least 0.8 on 500 samples.';
+    const output = { outcome: 'rejected', version: null, verdict, rules: [{ value: 0.71 }] };
+    expect(told({ outcome: 'rejected', output })).toEqual([
+      'rejected',
+      '  verdict         Rejected: exactMatch is 0.71, and must be',
+      '                  at least 0.8 on 500 samples.',
+      '  rules[0].value  0.71',
+    ]);
+    expect(told({ output: 3 })).toEqual(['promoted', '  output  3']);
+    expect(told({})).toEqual(['promoted']);
+  });
+
+  test('is the whole message where it failed', () => {
+    const error = { type: 'StepFailed', message: 'run life/dev/1: step "gate" failed: the report is gone' };
+    expect(told({ outcome: 'failed', error }, 40)).toEqual([
+      'failed: run life/dev/1: step "gate"',
+      'failed: the report is gone',
+    ]);
+  });
+
+  test('is not longer than a person reads', () => {
+    const output = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`field${index}`, index]));
+    expect(told({ output }).slice(30)).toEqual(['  field29  29', '  … and 10 more values: --json shows all']);
   });
 });
 
