@@ -18,6 +18,7 @@ const rooms = {
       (file) => `dag/${file}`,
     ),
     'stats',
+    'systems/endpoint/revocations',
   ],
 };
 

@@ -27,6 +27,8 @@ export const canaryDeploy = workflowTask({
     resolve: ({ model, version, reason, dryRun }, { models }) => ({
       model,
       version,
+      // Who names a version means it.
+      again: true,
       rollout: settingsOfModel(models, model),
       ...(reason !== undefined && { reason }),
       ...(dryRun !== undefined && { dryRun }),

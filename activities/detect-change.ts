@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { task } from '../dag/task.js';
+import { describeRevocation } from '../systems/endpoint/revocations.js';
 import { latestOrigin } from './origin.js';
 import { datasetRef } from './schemas/dataset.js';
 
@@ -27,13 +28,23 @@ export const detectChange = task({
   run: async ({ model, dataset, settingsDigest, force }, { systems }) => {
     const changed = (explanation: string) => ({ changed: true, outcome: 'changed' as const, explanation });
     if (force) return changed('asked for by force');
-    const champion = (await systems.endpoints.read(model))?.state.champion;
-    if (typeof champion !== 'number') return changed('the endpoint has no champion yet');
-    const origin = latestOrigin(await systems.registry.version(model, champion));
-    if (origin.datasetId !== dataset.id) return changed(`the data differs from that of version ${champion}`);
-    if (origin.settingsDigest !== settingsDigest)
-      return changed(`the settings differ from those of version ${champion}`);
-    const explanation = `version ${champion}, the champion, was trained from this data under these settings`;
-    return { changed: false, outcome: 'unchanged' as const, explanation };
+    const unchanged = (explanation: string) => ({ changed: false, outcome: 'unchanged' as const, explanation });
+    const origin = async (version: number) => latestOrigin(await systems.registry.version(model, version));
+    const state = (await systems.endpoints.read(model))?.state;
+    for (const revocation of state?.revoked ?? []) {
+      const { version } = revocation;
+      const { datasetId, settingsDigest: digest } = await origin(version);
+      if (datasetId === dataset.id && digest === settingsDigest)
+        return unchanged(
+          `version ${version} came of this data under these settings, and was ${describeRevocation(revocation)} ` +
+            `(canary-deploy brings it back, force trains again)`,
+        );
+    }
+    const champion = state?.champion ?? null;
+    if (champion === null) return changed('the endpoint has no champion yet');
+    const { datasetId, settingsDigest: digest } = await origin(champion);
+    if (datasetId !== dataset.id) return changed(`the data differs from that of version ${champion}`);
+    if (digest !== settingsDigest) return changed(`the settings differ from those of version ${champion}`);
+    return unchanged(`version ${champion}, the champion, was trained from this data under these settings`);
   },
 });

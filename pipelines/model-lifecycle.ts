@@ -57,7 +57,12 @@ export const modelLifecycle = dag(
       },
       { when: isTrue(verdict.passed), setup: true },
     );
-    const deployed = step(canaryDeploy, { model, version: registered.version, rollout: settings.rollout });
+    const deployed = step(canaryDeploy, {
+      model,
+      version: registered.version,
+      rollout: settings.rollout,
+      again: params.force,
+    });
     step(
       rollback,
       { model, rollout: settings.rollout, ofStep: 'canary-deploy', reason: 'the run ended without a decision' },

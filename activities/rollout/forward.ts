@@ -3,7 +3,7 @@
 import type { Systems } from '../../systems/systems.js';
 import type { Traffic } from '../../stats/canary-rule.js';
 import { moveEndpoint } from '../../systems/endpoint/move.js';
-import { expire } from '../../systems/endpoint/transitions.js';
+import { endTrial } from '../../systems/endpoint/transitions.js';
 import { SystemError } from '../../dag/failures.js';
 import type { RetireRequest } from './protocol.js';
 import { syncRouters } from './routers.js';
@@ -50,7 +50,7 @@ export async function retireVersion(
     };
     const moved = await moveEndpoint(systems.endpoints, model, {
       operationId: act.operationId,
-      decide: (current) => expire(current, act, endedTrial),
+      decide: (current) => endTrial(current, act, { trial: endedTrial, kind: 'expire' }),
     });
     state = moved.current ?? undefined;
     movedTo = state?.generation;

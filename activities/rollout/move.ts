@@ -6,8 +6,8 @@ import { moveEndpoint } from '../../systems/endpoint/move.js';
 import type { Endpoints } from '../../systems/endpoint/port.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import {
-  abort,
-  expire,
+  endTrial,
+  fence,
   firstPromotion,
   nameChallenger,
   promote,
@@ -103,10 +103,10 @@ export async function takeOffChallenger(endpoints: Endpoints, request: TakeOffRe
     const result = await moveEndpoint(endpoints, request.model, {
       operationId: act.operationId,
       decide: (state) => {
-        if (state?.trial === request.trial)
-          return request.kind === 'abort' ? abort(state, act, request.trial) : expire(state, act, request.trial);
-        return request.fence && state !== null && state.trial === null && !isOwnCommit(state, request.trial)
-          ? fence(state, act)
+        const { trial, kind, revokes } = request;
+        if (state?.trial === trial) return endTrial(state, act, { trial, kind, revokes: revokes !== null });
+        return request.fence && state !== null && state.trial === null && !isOwnCommit(state, trial)
+          ? fence(state, act, revokes)
           : { allowed: false, refusal: 'gone' };
       },
     });
@@ -134,14 +134,3 @@ async function hasCommitted(
   for await (const state of endpoints.history(model, { fromGeneration })) if (isOwnCommit(state, trial)) return true;
   return false;
 }
-
-/** The same content under a new generation: a late write over the old one can no longer win. */
-const fence = (state: EndpointState, act: EndpointAct): Transition => ({
-  allowed: true,
-  next: {
-    ...state,
-    generation: state.generation + 1,
-    operationId: act.operationId,
-    change: { kind: 'abort', by: act.by, reason: act.reason, at: act.at },
-  },
-});

@@ -1,5 +1,6 @@
 // What the endpoint alone says of an operation: for one that nobody conducts any more, and for one that is only tried out.
 
+import { describeRevocation, revocationOf } from '../../systems/endpoint/revocations.js';
 import type { Systems } from '../../systems/systems.js';
 import type { RolloutOutcome } from '../schemas/rollout-outcome.js';
 import type { RolloutRequest } from './protocol.js';
@@ -37,6 +38,9 @@ export async function planRollout(systems: Systems, request: RolloutRequest): Pr
   function plan(): string {
     if (request.kind === 'deploy') {
       if (state?.champion === version) return `Version ${version} is the champion already: nothing would happen.`;
+      const revocation = revocationOf(state, version);
+      if (revocation !== undefined && !request.again)
+        return `Version ${version} was ${describeRevocation(revocation)}. Nothing would happen.`;
       if (state?.challenger != null) return 'The request would be refused while that trial is on.';
       if (state?.champion == null) return `Version ${version} would be probed, and become the first champion.`;
       const minutes = Math.round((settings.weights.length * settings.pauseMs) / 60_000);

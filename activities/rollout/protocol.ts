@@ -23,6 +23,8 @@ interface RequestBase {
 export interface DeployRequest extends RequestBase {
   readonly kind: 'deploy';
   readonly version: number;
+  /** Also where it was taken back. */
+  readonly again: boolean;
 }
 
 export interface RollbackRequest extends RequestBase {
@@ -89,6 +91,8 @@ export interface TakeOffRequest extends MoveAuthor {
   readonly kind: 'abort' | 'expire';
   /** Writes even where the trial is not named, so that a late write of it can no longer win. */
   readonly fence: boolean;
+  /** The version that is not to be rolled out again by itself; null: it may be. */
+  readonly revokes: number | null;
 }
 
 export interface TakeOffAnswer {

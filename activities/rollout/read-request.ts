@@ -26,7 +26,7 @@ export function readRolloutRequest(envelope: WorkflowStepEnvelope, requesterWork
   };
   const request: RolloutRequest =
     'version' in data
-      ? { ...base, kind: 'deploy', version: data.version }
+      ? { ...base, kind: 'deploy', version: data.version, again: data.again }
       : {
           ...base,
           kind: 'rollback',

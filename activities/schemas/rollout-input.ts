@@ -9,6 +9,8 @@ export const deployInput = z.object({
   model: z.string().min(1),
   version,
   rollout: rolloutSettings,
+  /** Also where the version was taken back: by a rollback, an abort, or the canary itself. */
+  again: z.boolean().default(false),
   reason: z.string().optional(),
   /** Says what it would do, and does nothing. */
   dryRun: z.boolean().default(false),

@@ -6,6 +6,7 @@ import type { Registry } from '../registry/port.js';
 import { findDisagreements, mirrorAliases } from './mirror-aliases.js';
 import type { AliasDisagreement } from './mirror-aliases.js';
 import type { ObjectStoreEndpoints } from './object-store.js';
+import { pardon } from './revocations.js';
 import type { EndpointState } from './state.js';
 import type { EndpointAct } from './transitions.js';
 
@@ -40,11 +41,13 @@ function restoredState(
   known: { generation: number; champion?: number; previous?: number | null },
 ): EndpointState {
   const { operationId, by, reason, at } = act;
+  const champion = known.champion ?? last.champion;
   return {
     ...last,
     generation: Math.max(known.generation, last.generation) + 2,
     operationId,
-    champion: known.champion ?? last.champion,
+    champion,
+    revoked: pardon(last.revoked, champion),
     previous: known.champion === undefined ? last.previous : (known.previous ?? null),
     challenger: null,
     trial: null,

@@ -4,6 +4,12 @@ import { z } from 'zod';
 
 const versionNumber = z.number().int().positive();
 
+/** A version that was taken back, by whom and why. */
+const revocation = z
+  .object({ version: versionNumber, by: z.string(), reason: z.string(), at: z.iso.datetime() })
+  .readonly();
+export type Revocation = z.infer<typeof revocation>;
+
 export const endpointChangeKinds = [
   'trial', // a challenger was named, at weight 0
   'weight', // the challenger's weight changed
@@ -34,6 +40,8 @@ export const endpointState = z
     leaseMs: z.number().int().positive(),
     /** The operation whose trial is on; null where there is no challenger. */
     trial: z.string().nullable(),
+    /** Versions that were taken back: no run rolls them out again by itself. Oldest first. */
+    revoked: z.array(revocation).readonly().default([]),
     change: z.object({
       kind: z.enum(endpointChangeKinds),
       by: z.string(),
@@ -44,6 +52,7 @@ export const endpointState = z
   .refine((state) => state.weights.champion + state.weights.challenger === 100, 'the weights must sum to 100')
   .refine((state) => (state.challenger === null) === (state.trial === null), 'a challenger belongs to a trial')
   .refine((state) => state.challenger !== null || state.weights.challenger === 0, 'no challenger, no weight')
+  .refine((state) => state.revoked.every(({ version }) => version !== state.champion), 'the champion is not revoked')
   .readonly();
 
 export type EndpointState = z.infer<typeof endpointState>;

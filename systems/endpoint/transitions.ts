@@ -1,5 +1,6 @@
 // From one state of an endpoint to the next, or why not. Pure: every rule of what an endpoint may do stands here.
 
+import { pardon, revoke } from './revocations.js';
 import type { EndpointChangeKind, EndpointState } from './state.js';
 
 /** Who moves the endpoint, and why. */
@@ -18,12 +19,15 @@ export type Transition =
 
 const refuse = (refusal: string): Transition => ({ allowed: false, refusal });
 
-type Change = Partial<Pick<EndpointState, 'champion' | 'previous' | 'challenger' | 'trial' | 'weights' | 'leaseMs'>>;
+type Change = Partial<
+  Omit<EndpointState, 'schema' | 'environment' | 'model' | 'generation' | 'operationId' | 'change'>
+>;
 
+/** Whoever becomes the champion is no longer revoked. */
 function move(state: EndpointState, kind: EndpointChangeKind, act: EndpointAct, change: Change): Transition {
   const { operationId, by, reason, at } = act;
-  const generation = state.generation + 1;
-  return { allowed: true, next: { ...state, ...change, generation, operationId, change: { kind, by, reason, at } } };
+  const made = { ...state, ...change, generation: state.generation + 1, operationId, change: { kind, by, reason, at } };
+  return { allowed: true, next: { ...made, revoked: pardon(made.revoked, made.champion) } };
 }
 
 const noChallenger = { challenger: null, trial: null, weights: { champion: 100, challenger: 0 } } as const;
@@ -69,6 +73,7 @@ export function firstPromotion(
       previous: null,
       ...noChallenger,
       leaseMs,
+      revoked: [],
       change: { kind: 'promote', by, reason, at },
     },
   };
@@ -121,31 +126,32 @@ export function promote(state: EndpointState | null, act: EndpointAct, trial: st
   return move(state, 'promote', act, { ...noChallenger, champion: state.challenger, previous: state.champion });
 }
 
-/** Takes the trial's challenger off. */
-export function abort(state: EndpointState | null, act: EndpointAct, trial: string): Transition {
-  return endTrial(state, act, { trial, kind: 'abort' });
-}
-
-/** Takes the trial's challenger off because its lease ran out. */
-export function expire(state: EndpointState | null, act: EndpointAct, trial: string): Transition {
-  return endTrial(state, act, { trial, kind: 'expire' });
-}
-
-function endTrial(
+/** Takes the trial's challenger off: by `abort`, or by `expire` where its lease ran out. `revokes`: for good. */
+export function endTrial(
   state: EndpointState | null,
   act: EndpointAct,
-  end: { trial: string; kind: 'abort' | 'expire' },
+  end: { trial: string; kind: 'abort' | 'expire'; revokes?: boolean },
 ): Transition {
   const done = alreadyDone(state, act);
   if (done !== undefined) return done;
   const fault = faultOfTrial(state, end.trial);
   if (state === null || fault !== undefined) return refuse(fault ?? 'There is no endpoint.');
-  return move(state, end.kind, act, noChallenger);
+  const revoked = end.revokes === true ? revoke(state.revoked, state.challenger, act) : state.revoked;
+  return move(state, end.kind, act, { ...noChallenger, revoked });
 }
 
 /**
- * Champion = an earlier version (the previous one where none is named), whatever trial is on. Afterwards no previous
- * version is known unless `previous` says it: a second rollback must not return to the version that was just left.
+ * The same content under a new generation, so that a late write over the old one can no longer win; `revokes` a version that
+ * was to come.
+ */
+export function fence(state: EndpointState, act: EndpointAct, revokes: number | null): Transition {
+  return move(state, 'abort', act, { revoked: revoke(state.revoked, revokes, act) });
+}
+
+/**
+ * Champion = an earlier version (the previous one where none is named), whatever trial is on; what was served until then is
+ * revoked. Afterwards no previous version is known unless `previous` says it: a second rollback must not return to the version
+ * that was just left.
  */
 export function rollBack(
   state: EndpointState | null,
@@ -160,15 +166,22 @@ export function rollBack(
   if (toVersion === null)
     return refuse(`No previous version of ${where(state)} is known: name the version to go back to.`);
   if (toVersion === state.champion) return refuse(`Version ${toVersion} is the champion of ${where(state)} already.`);
-  return move(state, 'rollback', act, { ...noChallenger, champion: toVersion, previous: back.previous ?? null });
+  const revoked = revoke(revoke(state.revoked, state.champion, act), state.challenger, act);
+  return move(state, 'rollback', act, {
+    ...noChallenger,
+    champion: toVersion,
+    previous: back.previous ?? null,
+    revoked,
+  });
 }
 
-/** An operator sends everything to the champion. */
+/** An operator sends everything to the champion, and revokes the challenger. */
 export function championOnly(state: EndpointState | null, act: EndpointAct): Transition {
   const done = alreadyDone(state, act);
   if (done !== undefined) return done;
   if (state === null) return refuse('There is no endpoint.');
   if (state.challenger === null)
     return refuse(`No challenger is on trial at ${where(state)}: it serves its champion only.`);
-  return move(state, 'champion-only', act, noChallenger);
+  const revoked = revoke(state.revoked, state.challenger, act);
+  return move(state, 'champion-only', act, { ...noChallenger, revoked });
 }

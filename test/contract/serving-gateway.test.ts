@@ -1,5 +1,5 @@
 import { inject } from 'vitest';
-import { abort } from '../../systems/endpoint/transitions.js';
+import { endTrial } from '../../systems/endpoint/transitions.js';
 import { GatewayWorld, type GatewayProcess } from '../fixtures/gateway-world.js';
 import { servingContract } from './serving.suite.js';
 
@@ -35,7 +35,7 @@ servingContract({
         return world.nameChallenger(version);
       },
       shiftWeight: (weightPercent) => world.shiftWeight(weightPercent),
-      abort: () => world.move((state, act) => abort(state, act, world.trial)),
+      abort: () => world.move((state, act) => endTrial(state, act, { trial: world.trial, kind: 'abort' })),
       async restartRouters() {
         await Promise.all(gateways.map((gateway) => gateway.kill()));
         // The worker goes on asking the same addresses.

@@ -1,7 +1,7 @@
 import type { EndpointReading } from '../../systems/endpoint/port.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import {
-  abort,
+  endTrial,
   firstPromotion,
   nameChallenger,
   shiftWeight,
@@ -19,7 +19,7 @@ servingContract({
     let state: EndpointState | null = null;
     const read = async (): Promise<EndpointReading | undefined> => (state === null ? undefined : { state, etag: '' });
     const serving = new MemoryServing({ endpoints: { read }, routers: 2 });
-    const move = async (decide: (act: Parameters<typeof abort>[1]) => Transition): Promise<EndpointState> => {
+    const move = async (decide: (act: Parameters<typeof endTrial>[1]) => Transition): Promise<EndpointState> => {
       const operationId = `move-${state?.generation ?? 0}`;
       const moved = decide({ operationId, by: 'test', reason: 'test', at: '2026-01-01T00:00:00.000Z' });
       if (!moved.allowed) throw new Error(moved.refusal);
@@ -58,7 +58,7 @@ servingContract({
       },
       shiftWeight: (weightPercent) =>
         move((act) => shiftWeight(state, act, { trial: trialNames[trials] ?? '', weightPercent })),
-      abort: () => move((act) => abort(state, act, trialNames[trials] ?? '')),
+      abort: () => move((act) => endTrial(state, act, { trial: trialNames[trials] ?? '', kind: 'abort' })),
       restartRouters: async () => serving.memoryRouters.forEach((router) => router.restart()),
       close: async () => undefined,
     };

@@ -85,8 +85,8 @@ describe('an endpoint', () => {
   it('ends a trial and keeps its champion, by abort, by expiry and by an operator', () => {
     const shifted = allowed(transitions.shiftWeight(onTrial(), act(), { trial: 'rollout-a', weightPercent: 50 }));
     const ends = {
-      abort: transitions.abort(shifted, act(), 'rollout-a'),
-      expire: transitions.expire(shifted, act(), 'rollout-a'),
+      abort: transitions.endTrial(shifted, act(), { trial: 'rollout-a', kind: 'abort' }),
+      expire: transitions.endTrial(shifted, act(), { trial: 'rollout-a', kind: 'expire' }),
       'champion-only': transitions.championOnly(shifted, act()),
     };
     for (const [kind, ended] of Object.entries(ends))
@@ -97,8 +97,8 @@ describe('an endpoint', () => {
         weights: { champion: 100 },
         change: { kind },
       });
-    refusal(transitions.abort(shifted, act(), 'rollout-b'));
-    refusal(transitions.expire(first(), act(), 'rollout-a'));
+    refusal(transitions.endTrial(shifted, act(), { trial: 'rollout-b', kind: 'abort' }));
+    refusal(transitions.endTrial(first(), act(), { trial: 'rollout-a', kind: 'expire' }));
     refusal(transitions.championOnly(first(), act()));
   });
 
@@ -132,6 +132,52 @@ describe('an endpoint', () => {
   });
 });
 
+describe('a version that was taken back', () => {
+  const revoked = (state: EndpointState): number[] => state.revoked.map(({ version }) => version);
+  const promoted = (): EndpointState => allowed(transitions.promote(onTrial(), act(), 'rollout-a'));
+
+  it('is the champion that a rollback left, with who did it and why', () => {
+    const back = allowed(transitions.rollBack(promoted(), { ...act(), by: 'ada', reason: 'answers in French' }));
+    expect(back.revoked).toEqual([
+      { version: 2, by: 'ada', reason: 'answers in French', at: '2026-11-21T09:00:00.000Z' },
+    ]);
+  });
+
+  it('is a challenger that was judged or aborted, and none whose trial ended for other reasons', () => {
+    const end = (kind: 'abort' | 'expire', revokes?: boolean) =>
+      revoked(
+        allowed(transitions.endTrial(onTrial(), act(), { trial: 'rollout-a', kind, ...(revokes && { revokes }) })),
+      );
+    expect(end('abort', true)).toEqual([2]);
+    expect(end('expire', true)).toEqual([2]);
+    expect(end('abort')).toEqual([]);
+    expect(end('expire')).toEqual([]);
+    expect(revoked(allowed(transitions.championOnly(onTrial(), act())))).toEqual([2]);
+  });
+
+  it('is one that was stopped before its trial began', () => {
+    const fenced = allowed(transitions.fence(first(), act(), 2));
+    expect(fenced).toMatchObject({ champion: 1, generation: 2, revoked: [{ version: 2 }] });
+    expect(revoked(allowed(transitions.fence(first(), act(), null)))).toEqual([]);
+    expect(revoked(allowed(transitions.fence(first(), act(), 1)))).toEqual([]);
+  });
+
+  it('may be tried again by name, stays revoked meanwhile, and no longer is once it is the champion', () => {
+    const back = allowed(transitions.rollBack(promoted(), act()));
+    const again = allowed(transitions.nameChallenger(back, act(), { version: 2, trial: 'rollout-b' }));
+    expect(revoked(again)).toEqual([2]);
+    expect(revoked(allowed(transitions.promote(again, act(), 'rollout-b')))).toEqual([]);
+    expect(revoked(allowed(transitions.rollBack(back, act(), { toVersion: 2 })))).toEqual([1]);
+  });
+
+  it('is forgotten after fifty others', () => {
+    let state = first();
+    for (let version = 2; version <= 60; version += 1) state = allowed(transitions.fence(state, act(), version));
+    expect(revoked(state)).toHaveLength(50);
+    expect(revoked(state)[0]).toBe(11);
+  });
+});
+
 describe('any sequence of transitions', () => {
   const trial = fc.constantFrom('a', 'b', 'c');
   const version = fc.integer({ min: 1, max: 4 });
@@ -160,12 +206,12 @@ describe('any sequence of transitions', () => {
     trial.map(
       (t): Move =>
         (s) =>
-          transitions.abort(s, act(), t),
+          transitions.endTrial(s, act(), { trial: t, kind: 'abort', revokes: true }),
     ),
     trial.map(
       (t): Move =>
         (s) =>
-          transitions.expire(s, act(), t),
+          transitions.endTrial(s, act(), { trial: t, kind: 'expire' }),
     ),
     fc.option(version).map(
       (v): Move =>

@@ -23,7 +23,7 @@ describe('after a look', () => {
 
   test('a fail rolls back, also while it is paused', () => {
     for (const paused of [true, false])
-      expect(chooseNextMove(look('fail'), so(paused))).toMatchObject({ kind: 'roll-back', expired: false });
+      expect(chooseNextMove(look('fail'), so(paused))).toMatchObject({ kind: 'roll-back', because: 'verdict' });
   });
 
   test('silence is waited out, and never advances', () => {
@@ -32,7 +32,7 @@ describe('after a look', () => {
 
   test('an inconclusive look is repeated up to the limit', () => {
     expect(chooseNextMove(look('inconclusive'), so(false, 1))).toEqual({ kind: 'extend' });
-    expect(chooseNextMove(look('inconclusive'), so(false, 2))).toMatchObject({ kind: 'roll-back' });
+    expect(chooseNextMove(look('inconclusive'), so(false, 2))).toMatchObject({ kind: 'roll-back', because: 'trouble' });
     const waits = { ...so(false, 2), settings: { ...settings, onInconclusive: 'pause' as const } };
     expect(chooseNextMove(look('inconclusive'), waits)).toMatchObject({ kind: 'pause' });
   });
@@ -45,9 +45,9 @@ describe('after a look', () => {
       { ...base, kind: 'challenger-died', explanation: 'x' },
     ];
     for (const other of others)
-      expect(chooseNextMove(other, so())).toMatchObject({ kind: 'roll-back', expired: false });
+      expect(chooseNextMove(other, so())).toMatchObject({ kind: 'roll-back', because: 'trouble' });
     const lost: Look = { ...base, kind: 'lease-expired', router: 'gateway-1' };
-    expect(chooseNextMove(lost, so())).toMatchObject({ kind: 'roll-back', expired: true });
+    expect(chooseNextMove(lost, so())).toMatchObject({ kind: 'roll-back', because: 'lease-expired' });
   });
 });
 

@@ -5,7 +5,14 @@ import { detectChange } from '../../activities/detect-change.js';
 import { settingsDigest } from '../../activities/model-settings.js';
 import { register } from '../../activities/register.js';
 import { modelFile } from '../../activities/schemas/model-settings.js';
-import { firstPromotion } from '../../systems/endpoint/transitions.js';
+import {
+  endTrial,
+  firstPromotion,
+  nameChallenger,
+  rollBack,
+  type Transition,
+} from '../../systems/endpoint/transitions.js';
+import type { EndpointState } from '../../systems/endpoint/state.js';
 import { atLeast } from '../../stats/gate.js';
 import { memorySystems, type MemorySystems } from '../../testing/memory-systems.js';
 import { runTask } from '../../testing/run-task.js';
@@ -57,21 +64,48 @@ describe('the same artifact', () => {
       },
       { systems },
     );
-  const changed = async (settings: string, data = 'd') =>
-    (
-      await runTask(
-        detectChange,
-        { model: 'router', dataset: dataset(data), settingsDigest: settings, force: false },
-        { systems },
-      )
-    ).outcome;
+  const change = (settings: string, data = 'd', force = false) =>
+    runTask(detectChange, { model: 'router', dataset: dataset(data), settingsDigest: settings, force }, { systems });
+  const changed = async (settings: string, data = 'd', force = false) => (await change(settings, data, force)).outcome;
+  const act = (operationId: string) => ({
+    operationId,
+    by: 'ada',
+    reason: 'answers in French',
+    at: '2026-11-21T09:00:00Z',
+  });
+  const move = async (decide: (state: EndpointState | null) => Transition): Promise<void> => {
+    const found = (await systems.endpoints.read('router')) ?? null;
+    const moved = decide(found?.state ?? null);
+    if (!moved.allowed) throw new Error(moved.refusal);
+    await systems.endpoints.write('router', moved.next, found);
+  };
 
   beforeEach(async () => {
     systems = memorySystems();
     await registered('s1');
-    const act = { operationId: 'first', by: 'test', reason: 'the first', at: new Date().toISOString() };
-    const first = firstPromotion(null, act, { environment: 'test', model: 'router', version: 1, leaseMs: 1_000 });
-    if (first.allowed) await systems.endpoints.write('router', first.next, null);
+    await move((state) =>
+      firstPromotion(state, act('first'), { environment: 'test', model: 'router', version: 1, leaseMs: 1_000 }),
+    );
+  });
+
+  test('that was rolled back is not trained and rolled out again, unless it is forced', async () => {
+    expect(await registered('s2', 'e', fast)).toMatchObject({ version: 2 });
+    expect(await changed('s2', 'e')).toBe('changed');
+    await move((state) => rollBack(state, act('forth'), { toVersion: 2 }));
+    await move((state) => rollBack(state, act('back'), { toVersion: 1 }));
+    expect(await change('s2', 'e')).toMatchObject({
+      outcome: 'unchanged',
+      explanation: expect.stringMatching(/^version 2 .* taken back by ada on 2026-11-21: answers in French/),
+    });
+    expect(await changed('s2', 'e', true)).toBe('changed');
+    expect(await changed('s3', 'e')).toBe('changed');
+  });
+
+  test('whose trial ended for reasons that are not its own is tried again', async () => {
+    await registered('s2', 'e', fast);
+    await move((state) => nameChallenger(state, act('trial'), { version: 2, trial: 't' }));
+    await move((state) => endTrial(state, act('end'), { trial: 't', kind: 'expire' }));
+    expect(await changed('s2', 'e')).toBe('changed');
   });
 
   test('under other settings, or from other data, is trained once and then found unchanged', async () => {

@@ -20,6 +20,10 @@ export const kindsOf = async ({ endpoints, model }: Stage): Promise<string[]> =>
   return kinds;
 };
 
+/** The versions that no run rolls out again by itself. */
+export const revokedOf = async (stage: Stage): Promise<number[]> =>
+  ((await endpointOf(stage))?.revoked ?? []).map(({ version }) => version);
+
 /** What must hold whenever a rollout has ended: aliases mirror the endpoint, only the champion runs, and all goes to it. */
 export async function expectAtRest(stage: Stage): Promise<void> {
   const { registry, model, serving } = stage;

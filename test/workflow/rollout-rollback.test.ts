@@ -11,6 +11,7 @@ import {
   outcomeOf,
   quick,
   request,
+  revokedOf,
   rolloutId,
   until,
   type Stage,
@@ -33,6 +34,20 @@ describe('a rollback', () => {
     await promote(2);
     expect(await stage.serving.launched(stage.model)).toEqual([2]);
     expect(await outcomeOf(await rollBack())).toMatchObject({ outcome: 'rolled-back', version: 1, champion: 1 });
+    await expectAtRest(stage);
+  });
+
+  test('keeps the version that it left from being rolled out again, until somebody asks for it by name', async () => {
+    await promote(2);
+    await outcomeOf(await rollBack({ reason: 'answers in French' }));
+    const nightly = await outcomeOf(await request(stage, { version: 2 }));
+    expect(nightly).toMatchObject({ outcome: 'unchanged', champion: 1 });
+    expect(nightly.reason).toMatch(/^Version 2 is not rolled out again .* taken back by ada on .*: answers in French/);
+    expect(await stage.serving.launched(stage.model)).toEqual([1]);
+    const tried = await outcomeOf(await request(stage, { version: 2, dryRun: true }));
+    expect(tried.reason).toContain('Nothing would happen.');
+    expect(await outcomeOf(await request(stage, { version: 2, again: true }))).toMatchObject({ outcome: 'promoted' });
+    expect(await endpointOf(stage)).toMatchObject({ champion: 2, revoked: [] });
     await expectAtRest(stage);
   });
 
@@ -110,6 +125,7 @@ describe('a rollback', () => {
     expect(outcome.reason).toContain('The trial was aborted; version 1 stays the champion.');
     expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect(await kindsOf(stage)).toEqual(['promote', 'trial', 'weight', 'abort']);
+    expect((await endpointOf(stage))?.revoked).toMatchObject([{ version: 2, by: 'ada' }]);
     await expectAtRest(stage);
   });
 
@@ -146,7 +162,9 @@ describe('a rollback', () => {
     expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'rolled-back', champion: 2 });
     await expectAtRest(stage);
     // Later, when Temporal's own memory of it is gone, the endpoint's history still knows that it was done.
-    await promote(3).catch(() => undefined);
+    expect(await outcomeOf(await request(stage, { version: 3, again: true }))).toMatchObject({
+      outcome: 'rolled-back',
+    });
     expect(await outcomeOf(await rollBack({}, key))).toMatchObject({ outcome: 'rolled-back', champion: 2 });
   });
 
@@ -167,6 +185,8 @@ describe('a rollback', () => {
     const own = await rollBack({ ofStep: 'canary-deploy' }, runId);
     expect(await outcomeOf(own)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect(await outcomeOf(deploy)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    // Nothing was said against the version.
+    expect(await revokedOf(stage)).toEqual([]);
     await expectAtRest(stage);
   });
 });

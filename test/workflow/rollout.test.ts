@@ -10,6 +10,7 @@ import {
   outcomeOf,
   quick,
   request,
+  revokedOf,
   rolloutId,
   tell,
   until,
@@ -44,6 +45,7 @@ describe('a deploy', () => {
     expect(outcome).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect(outcome.weights).toMatchObject([{ weightPercent: 10, verdict: 'fail', requests: 40, errors: 30 }]);
     expect(await kindsOf(stage)).toEqual(['promote', 'trial', 'weight', 'abort']);
+    expect(await revokedOf(stage)).toEqual([2]);
     await expectAtRest(stage);
   });
 
@@ -54,6 +56,7 @@ describe('a deploy', () => {
     const outcome = await outcomeOf(await request(stage, { version: 2, rollout: quick({ deadlineMs: 2_500 }) }));
     expect(outcome).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect(outcome.reason).toContain('3 of the 100 requests that a verdict needs');
+    expect(await revokedOf(stage)).toEqual([]);
     await expectAtRest(stage);
   });
 
@@ -109,6 +112,7 @@ describe('a deploy', () => {
     await until(stage, ({ operation }) => operation?.weightPercent === 10);
     stage.serving.crash(stage.model, 2);
     expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    expect(await revokedOf(stage)).toEqual([]);
     await expectAtRest(stage);
   });
 
@@ -160,6 +164,7 @@ describe('an operator', () => {
     const outcome = await outcomeOf(asked);
     expect(outcome).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect(outcome.reason).toContain('Aborted by grace: a test.');
+    expect((await endpointOf(stage))?.revoked).toMatchObject([{ version: 2, by: 'grace' }]);
     await expectAtRest(stage);
   });
 
@@ -169,7 +174,8 @@ describe('an operator', () => {
     const asked = await request(stage, { version: 2, rollout: quick({ readyTimeoutMs: 60_000 }) });
     await until(stage, ({ operation }) => operation?.note.startsWith('waiting until') === true);
     await tell(stage, 'abort', 2);
-    expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1, generation: 1 });
+    expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1, generation: 2 });
+    expect(await revokedOf(stage)).toEqual([2]);
     await expectAtRest(stage);
   });
 
@@ -192,7 +198,8 @@ describe('an operator', () => {
     const asked = await request(stage, { version: 2 });
     await expect.poll(() => came, { timeout: 20_000 }).toContain('asked');
     await tell(stage, 'abort', 2);
-    expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1, generation: 1 });
+    expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: 1, generation: 2 });
+    expect(await revokedOf(stage)).toEqual([2]);
     await expect.poll(() => came, { timeout: 20_000 }).toContain('launched');
     expect(came).toEqual(['asked', 'launched', 'retired']);
     expect(await serving.launched(model)).toEqual([1]);

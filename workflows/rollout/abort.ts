@@ -21,8 +21,10 @@ export async function rollBackDeploy(
     model,
     trial: operation.id,
     kind: why.expired ? ('expire' as const) : ('abort' as const),
-    // A write that may still be on its way, or a rollback that has to find its own work again.
-    fence: operation.uncertain || stop.rollbackId !== undefined,
+    // A write that may still be on its way, a rollback that has to find its own work again, a version that is revoked before
+    // its trial began.
+    fence: operation.uncertain || stop.rollbackId !== undefined || stop.revokes === true,
+    revokes: stop.revokes === true ? version : null,
   };
   const { was, state } = await insist(
     takeOff.kind,

@@ -5,6 +5,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { CancellationScope } from '@temporalio/workflow';
 import type { DeployRequest, Survey } from '../../activities/rollout/protocol.js';
 import type { RolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
+import { describeRevocation, revocationOf } from '../../systems/endpoint/revocations.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import { rollBackDeploy } from './abort.js';
 import { effects } from './activities.js';
@@ -12,7 +13,7 @@ import type { Entity } from './entity.js';
 import { failureReason } from './failure-reason.js';
 import { readPast } from './next-move.js';
 import type { Operation } from './operation.js';
-import { bringUp, endTrial, leaseExpired, moveUnderLease, runTrial } from './trial.js';
+import { bringUp, challengerFailed, endTrial, leaseExpired, moveUnderLease, runTrial } from './trial.js';
 
 /** Never throws: the outcome says what happened. */
 export async function conductDeploy(
@@ -26,7 +27,8 @@ export async function conductDeploy(
     return await commit(entity, operation, before);
   } catch (error) {
     const failure = error instanceof ApplicationFailure ? error : undefined;
-    const stop = operation.stop ?? { by: request.by, reason: failureReason(error) };
+    const revokes = failure?.type === challengerFailed;
+    const stop = operation.stop ?? { by: request.by, reason: failureReason(error), revokes };
     return rollBackDeploy(entity, operation, { stop, expired: failure?.type === leaseExpired });
   }
 }
@@ -57,6 +59,11 @@ async function prepare(
     entity.chores.follow(state.generation);
     return operation.outcome('unchanged', `Version ${version} is the champion already.`, state);
   }
+  const revocation = revocationOf(state, version);
+  if (revocation !== undefined && !request.again) {
+    const told = `Version ${version} is not rolled out again by itself, since it was ${describeRevocation(revocation)}`;
+    return operation.outcome('unchanged', told, state);
+  }
   if (state !== null && state.trial !== null) await clearStaleTrial(entity, operation, state);
 
   const champion = state?.champion ?? null;
@@ -78,6 +85,7 @@ async function clearStaleTrial(entity: Entity, operation: Operation, state: Endp
     trial: state.trial ?? '',
     kind: 'expire',
     fence: false,
+    revokes: null,
   });
   if (cleared.state === null || cleared.was !== 'on-trial')
     throw endTrial('The endpoint changed while a trial that was left alone was cleared.');

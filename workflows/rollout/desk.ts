@@ -39,7 +39,7 @@ export function openDesk(entity: Entity): void {
     operation.paused = true;
     entity.note(operation, `paused by ${by}: ${reason}`);
     operation.wake();
-    return `Version ${operation.version ?? ''} is paused at ${operation.weightPercent} %.`;
+    return `Version ${operation.version ?? ''} is paused at ${operation.comingWeightPercent} %.`;
   });
   const resume = onTrial('resume', (operation, { by, reason }) => {
     if (!operation.paused) return `Version ${operation.version ?? ''} is not paused.`;
@@ -49,7 +49,7 @@ export function openDesk(entity: Entity): void {
     return `Version ${operation.version ?? ''} goes on at ${operation.weightPercent} %.`;
   });
   const abort = onTrial('abort', (operation, { by, reason }) => {
-    operation.requestStop({ by, reason: `Aborted by ${by}: ${sentence(reason)}` });
+    operation.requestStop({ by, reason: `Aborted by ${by}: ${sentence(reason)}`, revokes: true });
     return `Version ${operation.version ?? ''} is being taken off.`;
   });
   setHandler(messages.promoteUpdate, promote.handler, { validator: promote.validator });
@@ -100,6 +100,8 @@ function begin(entity: Entity, request: RolloutRequest): BeginAnswer {
       by: request.by,
       reason: `Rolled back by ${request.by}: ${sentence(request.reason)}`,
       rollbackId: request.operationId,
+      // A run that tidies up after itself has nothing against the version.
+      revokes: request.ofRollout === null,
     });
   }
   entity.changed();

@@ -25,19 +25,24 @@ export type NextMove =
   /** Watch the same weight for another while. */
   | { readonly kind: 'extend' }
   | { readonly kind: 'pause'; readonly reason: string }
-  | { readonly kind: 'roll-back'; readonly reason: string; readonly expired: boolean };
+  /** `verdict`: the traffic spoke against the challenger; `trouble` says nothing of it. */
+  | { readonly kind: 'roll-back'; readonly reason: string; readonly because: 'verdict' | 'lease-expired' | 'trouble' };
 
 /** What follows a look. Only a pass advances; everything that is not known to be good is watched on or rolled back. */
 export function chooseNextMove(
   look: Look,
   so: { readonly paused: boolean; readonly extensions: number; readonly settings: RolloutSettings },
 ): NextMove {
-  const rollBack = (reason: string, expired = false): NextMove => ({ kind: 'roll-back', reason, expired });
+  const rollBack = (reason: string, because: 'verdict' | 'lease-expired' | 'trouble' = 'trouble'): NextMove => ({
+    kind: 'roll-back',
+    reason,
+    because,
+  });
   switch (look.kind) {
     case 'lease-expired':
       return rollBack(
         `The lease ran out at router ${look.router}: nobody had watched the challenger for too long.`,
-        true,
+        'lease-expired',
       );
     case 'foreign':
       return rollBack(look.explanation);
@@ -49,7 +54,7 @@ export function chooseNextMove(
       break;
   }
   const { verdict, summary } = look.judgement;
-  if (verdict === 'fail') return rollBack(summary);
+  if (verdict === 'fail') return rollBack(summary, 'verdict');
   // A pass while paused advances nothing: a person said so.
   if (so.paused || verdict === 'no-data') return { kind: 'extend' };
   if (verdict === 'pass') return { kind: 'advance' };

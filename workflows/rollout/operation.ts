@@ -10,6 +10,8 @@ export interface Stop {
   readonly reason: string;
   /** The rollback that asked for it: its id is on the write, so that it finds its own work again. */
   readonly rollbackId?: string;
+  /** It speaks against the version itself: no run rolls it out again by itself. */
+  readonly revokes?: boolean;
 }
 
 export class Operation {
@@ -26,6 +28,8 @@ export class Operation {
   version: number | null;
   generation: number | null = null;
   weightPercent = 0;
+  /** What is being written, before its answer: who pauses it now pauses it there. */
+  comingWeightPercent = 0;
   /** A service may have been started for it. */
   launched = false;
   /** A write is under way whose answer may be lost. */

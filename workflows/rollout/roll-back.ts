@@ -64,7 +64,7 @@ async function prepare(
     entity.chores.follow(state.generation);
     return operation.outcome('unchanged', `Version ${target} is the champion already.`, state);
   }
-  if (target === state.champion) return endStaleTrial(entity, operation, state);
+  if (target === state.champion) return endStaleTrial(entity, operation, { request, found: state });
   await bringUp(entity, operation, target, false);
   return { from: state };
 }
@@ -78,7 +78,7 @@ async function endNamedRollout(
   const { state } = survey;
   operation.version = state?.champion ?? null;
   if (state !== null && state.trial !== null && state.trial === request.ofRollout)
-    return endStaleTrial(entity, operation, state);
+    return endStaleTrial(entity, operation, { request, found: state });
   return operation.outcome(
     'unchanged',
     `The rollout ${request.ofRollout ?? ''} is not on trial: nothing to do.`,
@@ -87,14 +87,19 @@ async function endNamedRollout(
 }
 
 /** A challenger that nobody conducts any more comes off; the champion stays. */
-async function endStaleTrial(entity: Entity, operation: Operation, found: EndpointState): Promise<RolloutOutcome> {
-  const { model, settings } = operation.request;
+async function endStaleTrial(
+  entity: Entity,
+  operation: Operation,
+  { request, found }: { readonly request: RollbackRequest; readonly found: EndpointState },
+): Promise<RolloutOutcome> {
+  const { model, settings } = request;
   const takeOff = {
     ...operation.nextWrite(),
     model,
     trial: found.trial ?? '',
     kind: 'abort' as const,
     fence: false,
+    revokes: request.ofRollout === null ? found.challenger : null,
   };
   const { state } = await effects('abort').takeOffChallenger(takeOff);
   if (state !== null) {
@@ -153,7 +158,8 @@ async function readAtLast(entity: Entity, operation: Operation, reason: string):
   try {
     if (operation.uncertain) {
       const stop = { by: operation.request.by, reason };
-      const fence = { ...operation.nextWrite(stop), model, trial: operation.id, kind: 'abort' as const, fence: true };
+      const author = { ...operation.nextWrite(stop), model, trial: operation.id };
+      const fence = { ...author, kind: 'abort' as const, fence: true, revokes: null };
       await insist('abort', (calls) => calls.takeOffChallenger(fence), tryOn);
     }
     const survey = { model, operationId: operation.id };

@@ -15,14 +15,22 @@ import type { Operation } from './operation.js';
 /** Thrown where the lease ran out: that is written down as `expire`. */
 export const leaseExpired = 'LeaseExpired';
 
-/** The trial's end before a commit: one sentence, and whether the lease ran out. */
-export const endTrial = (reason: string, expired = false): ApplicationFailure =>
-  ApplicationFailure.nonRetryable(reason, expired ? leaseExpired : 'TrialEnded');
+/** Thrown where the challenger itself was found wanting: it is not tried again by itself. */
+export const challengerFailed = 'ChallengerFailed';
+
+/** The trial's end before a commit: one sentence, and what kind of end it is. */
+export const endTrial = (
+  reason: string,
+  kind: 'TrialEnded' | typeof leaseExpired | typeof challengerFailed = 'TrialEnded',
+): ApplicationFailure => ApplicationFailure.nonRetryable(reason, kind);
 
 const lost = (answer: LeaseLost | Foreign): ApplicationFailure =>
   answer.kind === 'foreign'
     ? endTrial(answer.explanation)
-    : endTrial(`The lease ran out at router ${answer.router}: nobody had watched the challenger for too long.`, true);
+    : endTrial(
+        `The lease ran out at router ${answer.router}: nobody had watched the challenger for too long.`,
+        leaseExpired,
+      );
 
 /** Makes sure that a version can answer. Idempotent; `judge` holds the probe against the absolute rules. */
 export async function bringUp(entity: Entity, operation: Operation, version: number, judge: boolean): Promise<void> {
@@ -64,7 +72,7 @@ export async function moveUnderLease(operation: Operation, move: Move, underLeas
       if (!underLease || !isOutOfTime(error)) throw error;
       throw endTrial(
         `The lease ran out before the endpoint could be moved (${summary}): ${failureReason(error)}`,
-        true,
+        leaseExpired,
       );
     });
   operation.uncertain = false;
@@ -91,6 +99,7 @@ export async function runTrial(
   await acknowledge(operation);
   for (const weightPercent of settings.weights) {
     if (operation.promotion !== undefined) return;
+    operation.comingWeightPercent = weightPercent;
     await moveUnderLease(operation, { kind: 'weight', weightPercent }, true);
     operation.weightPercent = weightPercent;
     entity.note(operation, `watching version ${version} at ${weightPercent} %`);
@@ -110,6 +119,8 @@ async function acknowledge(operation: Operation): Promise<void> {
   });
   if (answer.kind !== 'held') throw lost(answer);
 }
+
+const endKinds = { trouble: 'TrialEnded', 'lease-expired': leaseExpired, verdict: challengerFailed } as const;
 
 interface Watch {
   readonly request: DeployRequest;
@@ -143,7 +154,7 @@ async function watchWeight(entity: Entity, operation: Operation, watch: Watch): 
       case 'advance':
         return pickBaseline(watch, look);
       case 'roll-back':
-        throw endTrial(next.reason, next.expired);
+        throw endTrial(next.reason, endKinds[next.because]);
       case 'pause':
         operation.paused = true;
         entity.note(operation, `${next.reason} It waits for promote, resume or abort.`);

@@ -49,7 +49,12 @@ export const reviewedLifecycle = dag(
       },
       { when: isTrue(verdict.passed), setup: true },
     );
-    const deployed = step(canaryDeploy, { model, version: registered.version, rollout: settings.rollout });
+    const deployed = step(canaryDeploy, {
+      model,
+      version: registered.version,
+      rollout: settings.rollout,
+      again: params.force,
+    });
     step(
       rollback,
       { model, rollout: settings.rollout, ofStep: 'canary-deploy', reason: 'the run ended without a decision' },

@@ -1,7 +1,7 @@
 // Rollbacks: to an earlier version, of a trial, as a teardown, and those that cannot be done.
 
 import { healthy, request, rolloutOf, tell, until } from '../../workflow/rollout-story.js';
-import { ends, fails, promoted, story, type Scenario } from '../scenario.js';
+import { ends, fails, hasClosed, promoted, story, type Scenario } from '../scenario.js';
 import { launching, onTrial } from './on-trial.js';
 import { afterWrite, breakWrites } from './trouble.js';
 
@@ -15,6 +15,17 @@ export const rollbacks: readonly Scenario[] = [
       const asked = await request(stage, { reason });
       await ends(asked, 'rolled-back', 'Version 1 is the champion again.');
       return { 'rollout-rollback': rolloutOf(stage), 'request-rollout-rollback': asked };
+    },
+  }),
+  story({
+    names: ['rollout-of-a-revoked-version', 'request-rollout-revoked'],
+    async tell(stage) {
+      await promoted(stage, 2);
+      await ends(await request(stage, { reason }), 'rolled-back');
+      await hasClosed(rolloutOf(stage));
+      const asked = await request(stage, { version: 2 });
+      await ends(asked, 'unchanged', 'is not rolled out again by itself');
+      return { 'rollout-of-a-revoked-version': rolloutOf(stage), 'request-rollout-revoked': asked };
     },
   }),
   story({
