@@ -3,6 +3,8 @@
 import type { z } from 'zod';
 
 import { SystemError } from './failures.js';
+import { nearestName } from './nearest-name.js';
+import { givenAs, unknownKeys, type UnknownKey } from './unknown-keys.js';
 
 export interface Problem {
   /** `rollout.weights[2]`; empty for the value itself. */
@@ -20,10 +22,30 @@ type Issue = z.core.$ZodIssue;
 export function parseWith<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = problemsOf(parsed.error.issues, value);
+  const known = new Map(
+    unknownKeys(givenAs(schema), value)
+      .map(unknownKey)
+      .map((problem) => [problem.path, problem]),
+  );
+  const problems = problemsOf(parsed.error.issues, value).map((problem) =>
+    problem.message === notKnown ? (known.get(problem.path) ?? problem) : problem,
+  );
+  throw refusal(what, problems);
+}
+
+export function refusal(what: string, problems: readonly Problem[]): SystemError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   const list = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
-  throw new SystemError('InvalidInput', `${what}: ${count}: ${list}`, { details: { problems } });
+  return new SystemError('InvalidInput', `${what}: ${count}: ${list}`, { details: { problems } });
+}
+
+const notKnown = 'is not known here';
+
+/** With the key that was meant, or all that there are. */
+export function unknownKey({ path, known }: UnknownKey): Problem {
+  const near = nearestName(String(path.at(-1)), known);
+  const others = known.length === 0 ? '' : `; known are ${[...new Set(known)].join(', ')}`;
+  return { path: pathText(path), message: `${notKnown}${near === undefined ? others : `: did you mean ${near}?`}` };
 }
 
 /** Zod's issues as problems: paths as people write them, unions by the branch that comes nearest. */
@@ -49,7 +71,7 @@ function describe(issue: Issue, parent: readonly PropertyKey[], root: unknown): 
           : `must be one of ${issue.values.map(quote).join(', ')}, not ${quote(given)}`,
       );
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: pathText([...path, key]), message: 'is not known here' }));
+      return issue.keys.map((key) => ({ path: pathText([...path, key]), message: notKnown }));
     case 'invalid_union':
       return given === undefined ? at('required') : describeUnion(issue, path, root);
     case 'invalid_key':

@@ -36,7 +36,7 @@ async function admitted(settings: AdmitSettings, request: AdmitRequest): Promise
   const { name, input, trigger, logicalDate, workflowId, runId } = request;
   const entry = startable(settings, name);
   const { params, options } = await authored(`the params of ${entry.what}`, () =>
-    parseRunInput(entry.schema, input, name),
+    parseRunInput(entry.schema, input, name, { ofStep: trigger === 'parent' }),
   );
   const context = { systems, models, logicalDate, environment: systems.environment };
   const resolved = await authored(`resolve of ${entry.what}`, async () =>

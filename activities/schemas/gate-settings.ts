@@ -10,9 +10,9 @@ const scope = {
 };
 
 const gateRule = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('atLeast'), bound: z.number(), ...scope }),
-  z.object({ kind: z.literal('atMost'), bound: z.number(), ...scope }),
-  z.object({
+  z.strictObject({ kind: z.literal('atLeast'), bound: z.number(), ...scope }),
+  z.strictObject({ kind: z.literal('atMost'), bound: z.number(), ...scope }),
+  z.strictObject({
     kind: z.literal('notWorseThan'),
     baseline: z.literal('champion'),
     by: z.number().nonnegative(),

@@ -28,7 +28,7 @@ const sections = z.strictObject({
   train: trainSettings,
   evaluate: evaluateSettings,
   gate: gateSettings,
-  serve: serveSettings.strict(),
+  serve: serveSettings.extend({ probe: serveSettings.shape.probe.strict() }).strict(),
   rollout: rolloutSettings.prefault({}),
   schedule: z
     .strictObject({

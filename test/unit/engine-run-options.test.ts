@@ -77,6 +77,31 @@ describe('what a run is started with', () => {
       expect(parseRunInput(schema, input, 'nightly').params).toEqual(input);
     });
 
+    const deep = z.object({
+      train: z.object({ steps: z.number(), tags: z.record(z.string(), z.string()).optional() }),
+    });
+
+    it('is refused deeper down too, in a plain object and in a strict one', () => {
+      const strict = z.object({ train: z.strictObject({ steps: z.number() }) });
+      for (const schema of [deep, strict])
+        expect(() => parseRunInput(schema, { train: { steps: 1, setps: 2 } }, 'nightly')).toThrow(
+          'nightly: 1 problem: train.setps: is not known here: did you mean steps?',
+        );
+    });
+
+    it('is a parameter deeper down where a record takes it', () => {
+      const input = { train: { steps: 1, tags: { team: 'a' } } };
+      expect(parseRunInput(deep, input, 'nightly').params).toEqual(input);
+    });
+
+    it('is dropped deeper down where an earlier step gave it, and refused at the top even so', () => {
+      const input = { train: { steps: 1, seconds: 2 } };
+      expect(parseRunInput(deep, input, 'nightly', { ofStep: true }).params).toEqual({ train: { steps: 1 } });
+      expect(() => parseRunInput(deep, { ...input, tarin: 1 }, 'nightly', { ofStep: true })).toThrow(
+        'nightly: 1 problem: tarin: is not known here: did you mean train?',
+      );
+    });
+
     it.each(readyMade)('is refused by the ready-made $name', ({ name, schema }) => {
       expect(() => parseRunInput(schema, { dryrun: true }, name)).toThrow(
         'dryrun: is not known here: did you mean dryRun?',

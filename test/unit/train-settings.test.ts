@@ -8,6 +8,7 @@ import { evaluate } from '../../activities/evaluate.js';
 import { fineTune } from '../../activities/fine-tune.js';
 import { rollback } from '../../activities/rollback.js';
 import { canary, rolloutSettings } from '../../activities/schemas/rollout-settings.js';
+import type { ModelFile } from '../../activities/schemas/model-settings.js';
 import { evaluateSettings } from '../../activities/schemas/evaluate-settings.js';
 import { dataSettings } from '../../activities/schemas/data-settings.js';
 import { full, lora, trainSettings } from '../../activities/schemas/train-settings.js';
@@ -123,6 +124,25 @@ describe('slices', () => {
       "evaluate.slices[1]: 'language' is not in data.slices, so no row carries it: add it there",
     );
   });
+});
+
+test('a setting that a model’s file misspells is refused, however deep it lies, with the one that was meant', () => {
+  const bound = { kind: 'atLeast', metric: 'exactMatch', bound: 0.5 };
+  const misspelt = {
+    name: 'm',
+    owner: 'o',
+    data: { source: 's3://lake/', chunk: { maxToken: 9 } },
+    train: { base: 'b', recipe: { kind: 'lora', rnak: 8 } },
+    gate: [{ ...bound, minSample: 500 }],
+    serve: { command: ['s'], probe: { path: '/', bodies: ['{}'], body: '{}' } },
+    rollout: canary(),
+  };
+  expect(() => model(misspelt as unknown as ModelFile)).toThrow(
+    'model m: 4 problems: data.chunk.maxToken: is not known here: did you mean maxTokens?; ' +
+      'train.recipe.rnak: is not known here: did you mean rank?; ' +
+      'gate[0].minSample: is not known here: did you mean minSamples?; ' +
+      'serve.probe.body: is not known here; known are path, bodies',
+  );
 });
 
 test('an instruction for messages is refused: they have a form of their own', () => {

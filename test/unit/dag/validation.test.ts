@@ -34,7 +34,8 @@ describe('parseWith', () => {
     expect(messageFor({ stopAfter: 'gat', rows: 1.5, rollout: { weights: [1, '2', null] }, color: 'red' })).toBe(
       'model-lifecycle: 6 problems: model: required; stopAfter: must be one of "gate", "register", not "gat"; ' +
         'rows: must be a whole number, not 1.5; rollout.weights[1]: must be a number, not a string; ' +
-        'rollout.weights[2]: must be a number, not null; color: is not known here',
+        'rollout.weights[2]: must be a number, not null; ' +
+        'color: is not known here; known are model, stopAfter, rows, rollout, source, kind, tags',
     );
   });
 
@@ -54,6 +55,21 @@ describe('parseWith', () => {
     ['a value in a record', { model: 'm', tags: { a: 'x' } }, '1 problem: tags.a: must be a number, not a string'],
   ])('says it of %s', (_, value, message) => {
     expect(messageFor(value)).toContain(`model-lifecycle: ${message}`);
+  });
+
+  test('says which setting was meant, wherever it stands', () => {
+    const rule = z.strictObject({ kind: z.literal('max'), bound: z.number() });
+    const other = z.strictObject({ kind: z.literal('min'), bounds: z.number() });
+    const nested = z.strictObject({
+      train: z.strictObject({ rank: z.number(), steps: z.number().optional() }),
+      rules: z.array(z.discriminatedUnion('kind', [rule, other])),
+    });
+    const given = { train: { rank: 1, stpes: 2, colour: 3 }, rules: [{ kind: 'max', bound: 1, bounnd: 2 }] };
+    expect(() => parseWith(nested, given, 'model m')).toThrow(
+      'model m: 3 problems: train.stpes: is not known here: did you mean steps?; ' +
+        'train.colour: is not known here; known are rank, steps; ' +
+        'rules[0].bounnd: is not known here: did you mean bound?',
+    );
   });
 
   test('keeps the problems as data', () => {
