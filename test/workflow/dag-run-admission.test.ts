@@ -56,10 +56,10 @@ const broken = dag(
   {
     name: 'broken',
     params: z.object({}),
-    resolve: () => ({ model: (undefined as unknown as { name: string }).name }),
+    resolve: () => ({ score: (undefined as unknown as string).length }),
   },
   ({ params, step }) => {
-    step(measure('1', 0), { model: params.model });
+    step(announce, { score: params.score });
   },
 );
 
