@@ -2,6 +2,7 @@
 
 import { sentenceOf, systemErrorOf } from '../client/temporal-error.js';
 import type { FailureType } from '../dag/failures.js';
+import { missingS3 } from './no-s3.js';
 
 export const exitCodes = {
   ok: 0,
@@ -34,6 +35,8 @@ export interface Told {
 
 /** Any error as what is told of it. */
 export function tell(error: unknown): Told {
+  const missing = missingS3(error);
+  if (missing !== undefined) return { type: 'Unavailable', message: missing, exitCode: exitCodes.unavailable };
   const found = systemErrorOf(error);
   if (found !== undefined)
     return { type: found.type, message: found.message, exitCode: byType[found.type] ?? exitCodes.negative };

@@ -4,6 +4,7 @@ import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { ExternalStorage } from '@temporalio/common/lib/converter/extstore.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { SystemError } from '../dag/failures.js';
+import { refusedAddress } from './refused-address.js';
 import { refusalOf } from './temporal-error.js';
 
 export interface TemporalSettings {
@@ -59,6 +60,15 @@ export async function connectClient(
   settings: TemporalSettings = temporalSettings(),
   externalStorage?: ExternalStorage,
 ): Promise<ConnectedClient> {
+  const { address } = settings;
+  const absent = (cause: unknown): SystemError =>
+    new SystemError(
+      'Unavailable',
+      `No Temporal server answers at ${address}: start one with "pawl dev", or set TEMPORAL_ADDRESS.`,
+      { cause },
+    );
+  const refused = await refusedAddress(address);
+  if (refused !== undefined) throw absent(refused);
   const connected = lazyClient(settings, externalStorage);
   try {
     await connected.client.connection.ensureConnected();
@@ -67,10 +77,6 @@ export async function connectClient(
     await connected.close();
     const refusal = refusalOf(cause);
     if (refusal !== undefined) throw refusal;
-    throw new SystemError(
-      'Unavailable',
-      `No Temporal server answers at ${settings.address}: start one with "pawl dev", or set TEMPORAL_ADDRESS.`,
-      { cause },
-    );
+    throw absent(cause);
   }
 }

@@ -4,6 +4,7 @@ import { createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { connectClient } from '../../client/connect.js';
+import { refusedAddress } from '../../client/refused-address.js';
 import { systemErrorOf } from '../../client/temporal-error.js';
 import { connectWorker } from '../../workers/connect.js';
 
@@ -45,4 +46,29 @@ describe.each([
 test('what the server does not find in a namespace is no wrong setting', () => {
   const error = Object.assign(new Error('5 NOT_FOUND'), { code: 5, details: 'workflow not found for ID: a' });
   expect(systemErrorOf(error)).toBeUndefined();
+});
+
+describe('an address at which nobody is', () => {
+  const free = async (): Promise<string> => {
+    const address = await refusing(16, '');
+    await new Promise((closed) => server?.close(closed));
+    server = undefined;
+    return address;
+  };
+
+  test('is told without waiting for gRPC, which would try again for ten seconds', async () => {
+    const address = await free();
+    expect(await refusedAddress(address, {})).toBe('ECONNREFUSED');
+    await expect(connectClient({ address, namespace: 'default', connection: {} })).rejects.toMatchObject({
+      type: 'Unavailable',
+      message: `No Temporal server answers at ${address}: start one with "pawl dev", or set TEMPORAL_ADDRESS.`,
+      cause: 'ECONNREFUSED',
+    });
+  });
+
+  test('is no word against one where somebody is, against a proxy, or against what is no host and port', async () => {
+    expect(await refusedAddress(await refusing(16, ''), {})).toBeUndefined();
+    expect(await refusedAddress('127.0.0.1:1', { HTTPS_PROXY: 'http://proxy:3128' })).toBeUndefined();
+    expect(await refusedAddress('dns:///temporal:7233', {})).toBeUndefined();
+  });
 });

@@ -109,6 +109,20 @@ describe('errors', () => {
     });
   });
 
+  test.each([
+    ['region', new Error('Region is missing'), /No S3 is set up \(no region is set\): start "pawl dev"/],
+    [
+      'credentials',
+      Object.assign(new Error('Could not load credentials from any providers'), { name: 'CredentialsProviderError' }),
+      /No S3 is set up \(there are no credentials\): start "pawl dev"/,
+    ],
+  ])('an S3 without %s is none that was set up', (_, cause, message) => {
+    const told = { type: 'Unavailable', exitCode: 3, message: expect.stringMatching(message) as string };
+    expect(tell(cause)).toEqual(told);
+    expect(tell(new SystemError('InvalidInput', 'S3 could not list.', { cause }))).toEqual(told);
+    expect(tell(new SystemError('PermissionDenied', 'S3 could not list.')).message).toBe('S3 could not list.');
+  });
+
   test('an error whose details are empty is told by its message', () => {
     const native = Object.assign(new Error('no such thing'), { code: 3, details: '' });
     expect(tell(native).message).toMatch(/^no such thing /);
