@@ -6,6 +6,7 @@ import { cancelCommand } from './commands/cancel.js';
 import { devCommand } from './commands/dev.js';
 import { doctorCommand } from './commands/doctor.js';
 import { endpointsCommand } from './commands/endpoints.js';
+import { envCommand } from './commands/env.js';
 import { gatewayCommand } from './commands/gateway.js';
 import { historyCommand } from './commands/history.js';
 import { initCommand } from './commands/init.js';
@@ -25,7 +26,7 @@ import { workerCommand } from './commands/worker.js';
 import { exitCodes } from './exit-codes.js';
 
 const groups = [
-  ['Start here:', [initCommand, devCommand]],
+  ['Start here:', [initCommand, devCommand, envCommand]],
   ['Runs:', [planCommand, runCommand, runsCommand, watchCommand, logsCommand, cancelCommand, schedulesCommand]],
   [
     'Production:',

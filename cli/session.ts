@@ -136,7 +136,8 @@ export class Session {
 
   /** What to add to an error where the reason is that nothing runs here. */
   async hintFor(told: Told): Promise<string> {
-    if (told.exitCode !== 3 || (await this.local().catch(() => undefined)) !== undefined) return '';
+    if (told.exitCode !== 3 || told.message.includes(this.root)) return '';
+    if ((await this.local().catch(() => undefined)) !== undefined) return '';
     const { readDevFile } = await import('../deploy/local/dev-file.js');
     const elsewhere = ['TEMPORAL_ADDRESS', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL', 'TEMPORAL_PROFILE'];
     if (elsewhere.some((name) => (process.env[name] ?? '') !== '')) return '';

@@ -120,11 +120,13 @@ function greeting(local: Local, { style }: Output): string[] {
       'Gateway',
       `${style.cyan(local.gatewayUrl)} ${style.dim('(the field "model" of a request names the endpoint)')}`,
     ),
+    row('Temporal', `${style.cyan(local.temporal.address)} ${style.dim(`namespace ${local.temporal.namespace}`)}`),
     row('S3', `${style.cyan(local.s3?.endpoint ?? 'as the environment says')} ${style.dim(`bucket ${local.bucket}`)}`),
     row('Pipelines', list(dags)),
     row('Models', list(models)),
     '',
     ...next(local).map((line, index) => row(index === 0 ? 'Next' : '', line)),
+    row('', style.dim('eval "$(pawl env)" leads temporal, aws and your own programs here')),
     row('', style.dim('ctrl-C ends all of it; a changed file reloads the worker')),
     '',
   ];

@@ -15,7 +15,7 @@ export interface LocalAddresses {
 
 /** Variables that would lead a process elsewhere, although the address is ours. */
 const temporalOverrides = ['TEMPORAL_PROFILE', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS', 'TEMPORAL_CONFIG_FILE'];
-const awsOverrides = ['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'AWS_ENDPOINT_URL', 'AWS_DEFAULT_REGION'];
+const awsOverrides = ['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'AWS_ENDPOINT_URL'];
 
 export function localVariables(addresses: LocalAddresses): Record<string, string> {
   const { temporal, s3, environment, bucket, adminUrl, routerToken } = addresses;
@@ -26,6 +26,8 @@ export function localVariables(addresses: LocalAddresses): Record<string, string
       AWS_ACCESS_KEY_ID: s3.accessKeyId,
       AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
       AWS_REGION: s3.region,
+      // Python's tools know only this one.
+      AWS_DEFAULT_REGION: s3.region,
     }),
     PAWL_ENVIRONMENT: environment,
     PAWL_BUCKET: bucket,
@@ -34,15 +36,18 @@ export function localVariables(addresses: LocalAddresses): Record<string, string
   };
 }
 
+/** The names of variables that would lead a process elsewhere, although these are set. */
+export const misleading = (variables: Readonly<Record<string, string>>): readonly string[] => [
+  ...('TEMPORAL_ADDRESS' in variables ? temporalOverrides : []),
+  ...('AWS_ENDPOINT_URL_S3' in variables ? awsOverrides : []),
+];
+
 /** An environment with these variables in it, and none beside them that would lead elsewhere. */
 export function withLocalVariables(
   base: NodeJS.ProcessEnv,
   variables: Readonly<Record<string, string>>,
 ): NodeJS.ProcessEnv {
-  const dropped = [
-    ...('TEMPORAL_ADDRESS' in variables ? temporalOverrides : []),
-    ...('AWS_ENDPOINT_URL_S3' in variables ? awsOverrides : []),
-  ];
+  const dropped = misleading(variables);
   const kept = Object.entries(base).filter(([name]) => !dropped.includes(name));
   return { ...Object.fromEntries(kept), ...variables };
 }

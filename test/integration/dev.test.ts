@@ -1,7 +1,11 @@
 // `pawl dev` and the commands beside it, as a person uses them: a new project, real servers, the real command.
 
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ObjectStoreEndpoints } from '../../systems/endpoint/object-store.js';
 import { S3ObjectStore } from '../../systems/object-store/s3.js';
@@ -79,6 +83,31 @@ describe('in a new project', () => {
       expect(code).toBe(2);
     }
     expect(await runs()).toHaveLength(before);
+  });
+
+  test('a shell that takes what pawl env prints leads the SDK to the same servers, whatever it was set to before', async () => {
+    const program = `
+      import { connectPawl } from '${fileURLToPath(new URL('../../exports/client.ts', import.meta.url))}';
+      const { pawl, close } = await connectPawl();
+      const run = await pawl.start('sample-data', { rows: 7 });
+      console.log(JSON.stringify((await pawl.result(run)).output));
+      await close();
+    `;
+    await writeFile(join(project.root, 'start.mts'), program);
+    const shell = async (script: string, environment: NodeJS.ProcessEnv): Promise<unknown> => {
+      const child = spawn('sh', ['-ec', script], {
+        cwd: project.root,
+        env: { ...project.environment, ...environment },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      return JSON.parse(await text(child.stdout));
+    };
+    const { stdout } = await project.pawl(['env']);
+    const elsewhere = { AWS_PROFILE: 'other', AWS_ENDPOINT_URL: 'http://127.0.0.1:1', TEMPORAL_PROFILE: 'other' };
+    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    expect(await shell(`${stdout}\nnode --import ${loader} start.mts`, elsewhere)).toMatchObject({ rows: 7 });
+    await rm(join(project.root, 'start.mts'));
+    expect((await project.json<{ environment: object }>('env')).environment).toEqual((await running()).environment);
   });
 
   test('a run of one id is joined by the second', async () => {
@@ -294,5 +323,10 @@ describe('the model of a new project', () => {
     const { stderr, code } = await project.pawl(['runs']);
     expect(stderr).toMatch(/pawl dev does not run in .* at the moment/);
     expect(code).toBe(3);
+    const env = await project.pawl(['env']);
+    expect(env).toMatchObject({ code: 3, stdout: '' });
+    expect(env.stderr).toMatch(
+      /^pawl: No pawl dev runs in \S+: start it there, or name the folder where one runs with -C\.\n$/,
+    );
   });
 });

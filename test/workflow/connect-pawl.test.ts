@@ -44,3 +44,17 @@ it('reads an output that is too large for Temporal, from the bucket that it was 
     await close();
   }
 });
+
+it('is of the environment and the bucket that the variables name, where it is told of none', async () => {
+  vi.stubEnv('TEMPORAL_ADDRESS', inject('temporal').address);
+  vi.stubEnv('PAWL_ENVIRONMENT', 'stage');
+  vi.stubEnv('PAWL_BUCKET', '');
+  await expect(connectPawl()).rejects.toMatchObject({
+    type: 'InvalidInput',
+    message: expect.stringMatching(/^connectPawl was given no bucket: name it, or set PAWL_BUCKET/) as string,
+  });
+  vi.stubEnv('PAWL_BUCKET', bucket);
+  const { pawl, close } = await connectPawl();
+  await close();
+  expect(pawl).toMatchObject({ environment: 'stage', taskQueue: 'pawl-stage' });
+});
