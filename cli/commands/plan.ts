@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { latestOrigin } from '../../activities/origin.js';
+import type { ModelFile } from '../../activities/schemas/model-settings.js';
 import { SystemError } from '../../dag/failures.js';
 import type { Graph } from '../../dag/graph.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
@@ -11,10 +12,13 @@ import { meantName } from '../meant-name.js';
 import { runParams } from '../params.js';
 import type { Session } from '../session.js';
 import { settingsRows } from '../settings-lines.js';
+import { shortestFile } from '../shortest-file.js';
+import { wrap } from '../style.js';
 import { table } from '../table.js';
 
 interface Options {
   readonly override?: readonly string[];
+  readonly all?: boolean;
 }
 
 interface Production {
@@ -28,26 +32,31 @@ export function planCommand(program: Command): void {
     .command('plan')
     .summary('what a run about a model would do')
     .description(
-      'Shows what a run of model-lifecycle would do: its steps, every setting, and what is served now. Starts nothing.',
+      'Shows what a run of model-lifecycle would do: what is served now, its steps, and the settings that differ from the defaults. Starts nothing.',
     )
     .argument('<model>', 'the name in its file')
     .option(
       '-o, --override <name=value>',
       'as a run would override a setting',
       (value, before: readonly string[] = []) => [...before, value],
-    );
+    )
+    .option('--all', 'every setting, and what each step waits for');
   complete<Options>(
     command,
     [
       ['pawl plan support-bot', 'as its file says'],
       ['pawl plan support-bot -o train.recipe.rank=32', 'with one setting laid over it'],
+      ['pawl plan support-bot --all', 'with the defaults'],
     ],
     async ({ args: [model = ''], options, output, session }) => {
-      const [project, { modelSettings, settingsDigest }, { modelLifecycle }] = await Promise.all([
-        session.project(),
-        import('../../activities/model-settings.js'),
-        import('../../pipelines/model-lifecycle.js'),
-      ]);
+      const [project, { modelSettings, settingsDigest }, { modelFile }, { evaluatedWhereTrained }, { modelLifecycle }] =
+        await Promise.all([
+          session.project(),
+          import('../../activities/model-settings.js'),
+          import('../../activities/schemas/model-settings.js'),
+          import('../../activities/schemas/job-places.js'),
+          import('../../pipelines/model-lifecycle.js'),
+        ]);
       if (!project.models.has(model))
         throw new SystemError(
           'NotFound',
@@ -66,7 +75,14 @@ export function planCommand(program: Command): void {
       const production = await output.during('reading what is served', () => readProduction(session, model, digest));
       const changes = describeChanges(model, production);
       const { style } = output;
-      const rows = settingsRows(settings).map(([path, value]) => [style.dim(path), value]);
+      const everything = settingsRows(settings);
+      // As model() fills a file in.
+      const own = settingsRows(
+        shortestFile(settings, (file) => modelFile.safeParse(evaluatedWhereTrained(file as ModelFile)).data),
+      );
+      const isAll = options.all === true;
+      const rows = (isAll ? everything : own).map(([path, value]) => [style.dim(path), value]);
+      const { graph } = modelLifecycle;
       const { environment } = await session.settings();
       const params = { model, ...(Object.keys(overrides).length > 0 && { overrides }) };
       output.answer(
@@ -83,15 +99,16 @@ export function planCommand(program: Command): void {
           `${style.bold(model)} in ${environment}`,
           '',
           style.bold('Now'),
-          ...changes.map((line) => `  ${line}`),
+          ...changes.flatMap((line) => wrap(line, output.columns - 2).map((each) => `  ${each}`)),
           '',
           style.bold('Steps'),
-          ...table(
-            modelLifecycle.graph.steps.map((step) => stepRow(step)),
-            { indent: 2, columns: output.columns },
-          ),
+          ...(isAll
+            ? table(graph.steps.map(stepRow), { indent: 2, columns: output.columns })
+            : wrap(graph.steps.map(({ id }) => id).join(' → '), output.columns - 2).map((line) => `  ${line}`)),
           '',
-          style.bold('Settings'),
+          isAll
+            ? style.bold('Settings')
+            : `${style.bold('Settings that differ from the defaults')} ${style.dim(`(${everything.length} in all: --all)`)}`,
           ...table(rows, { indent: 2, columns: output.columns }),
           '',
           `Start it: pawl run model-lifecycle '${JSON.stringify(params)}' --watch`,
