@@ -26,11 +26,24 @@ def read_rows(path: Path, most: int | None = None, seed: int = 0) -> Iterator[tu
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(f"{path.name} line {number} is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise BadInput(f"{path.name} line {number} is not a JSON object")
+        if not _is_text(line, row):
+            raise BadInput(f"{path.name} line {number} holds half a character, a surrogate without its other one")
         yield number, row
+
+
+def _is_text(line: str, row: dict[str, Any]) -> bool:
+    """JSON can name half of a UTF-16 pair, which no tokenizer takes and no file can hold."""
+    if "\\ud" not in line and "\\uD" not in line:
+        return True
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -5,7 +5,7 @@ import type { DataSettings } from '../schemas/data-settings.js';
 import { chunkText, type Tokenizer } from './chunk.js';
 import type { SourceFile } from './list-source.js';
 import { maskPersonalData } from './mask.js';
-import { normalise } from './normalise.js';
+import { normalise, wholeCharacters } from './normalise.js';
 import { isDocument } from './read-records.js';
 
 /** A row as it stands in the data set, but for `processed_at`, which is no part of the digest. */
@@ -49,7 +49,7 @@ const fill = (template: string, valueOf: (name: string) => string | undefined): 
 };
 
 const asText = (value: unknown): string => {
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') return wholeCharacters(value);
   return value === undefined || value === null ? '' : (JSON.stringify(value) ?? '');
 };
 
@@ -121,7 +121,7 @@ export function buildRows(
     if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage)) return drop('missing_field');
     // Nothing could be learnt from it.
     if (!messages.some(({ role }) => role === 'assistant')) return drop('missing_field');
-    const turns = messages.map(({ role, content }) => ({ role, content: clean(content) }));
+    const turns = messages.map(({ role, content }) => ({ role: asText(role), content: clean(content) }));
     const text = turns.map(({ role, content }) => `${role}: ${content}`).join('\n');
     return {
       rows: [

@@ -64,6 +64,26 @@ test('messages without one of the assistant are dropped', () => {
   expect(built({ chat: [...chat, { role: 'assistant', content: 'Yes.' }] }, { fields }).rows).toHaveLength(1);
 });
 
+test('half a character, as a cut JSON text has it, is in no row', () => {
+  const half = 'moo \ud83d';
+  const given = {
+    text: half,
+    q: half,
+    a: half,
+    tone: half,
+    id: half,
+    chat: [{ role: `assistant${half}`, content: half }],
+  };
+  const rows = [
+    built(given, { slices: ['tone'], fields: { id: 'id' } }),
+    built(given, { fields: { prompt: 'q', completion: 'a', source: 'tone' } }),
+    built({ ...given, chat: [...given.chat, { role: 'assistant', content: half }] }, { fields: { messages: 'chat' } }),
+  ].flatMap((one) => one.rows.map(({ row }) => JSON.stringify(row)));
+  expect(rows).toHaveLength(3);
+  for (const row of rows) expect(row).not.toContain('\\ud83d');
+  expect(rows[0]).toContain('moo \ufffd');
+});
+
 test('no two rows have one id, whichever file, block or chunk they are from', async () => {
   const ids: (string | undefined)[] = [];
   const add = (given: Record<string, unknown>, settings: object, where: typeof place) =>
