@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from staging import FileFacts, Missing, Staging, Trouble, file_facts
+from staging import Damaged, FileFacts, Missing, Staging, Trouble, file_facts
 
 _KEEP = 2
 _COMPLETE = "COMPLETE"
@@ -31,37 +31,46 @@ class Shipped:
 
 
 class CheckpointShipping:
-    def __init__(self, staging: Staging, uri: str, epoch: int, folder: Path) -> None:
-        self._staging, self._uri, self._epoch, self._folder = staging, uri.rstrip("/"), epoch, folder
+    """`say` is told, one sentence at a time, of what was passed over or could not be shipped."""
+
+    def __init__(self, staging: Staging, uri: str, epoch: int, folder: Path, say: Callable[[str], None]) -> None:
+        self._staging, self._uri, self._epoch, self._folder, self._say = staging, uri.rstrip("/"), epoch, folder, say
         self._sent: set[str] = set()
         self._next = 1
         self._lock = threading.Lock()
 
     def restore(self) -> str | None:
-        """Brings the newest complete checkpoint; answers its name. An older host may prune it meanwhile: then looks again."""
+        """Brings the newest checkpoint that is whole; answers its name. Looks anew after each that was not: an older host may
+        have pruned it meanwhile, and there may be a newer one."""
         self._next = 1 + max((one.number for one in self._listed()[0] if one.epoch == self._epoch), default=0)
-        for _ in range(5):
-            complete = [one for one in self._listed()[1]]
-            if not complete:
-                return None
-            newest = max(complete)
+        passed_over: set[Shipped] = set()
+        while left := self._listed()[1] - passed_over:
+            newest = max(left)
             target = self._folder / newest.name
             shutil.rmtree(target, ignore_errors=True)
             try:
-                files = self._staging.get_json(f"{self._uri}/{newest.path}/{_COMPLETE}")
-                if files is None:
-                    continue
-                known = [FileFacts(one["path"], one["sizeBytes"], one["sha256"]) for one in files["files"]]
-                self._staging.download_folder(f"{self._uri}/{newest.path}/", target, f"checkpoint {newest.name}")
-                if all(file_facts(target, target / facts.path) == facts for facts in known):
-                    # As the program wrote it: empty, and after everything else.
-                    (target / _COMPLETE).write_bytes(b"")
-                    self._sent.add(newest.name)
-                    return newest.name
-            except (Missing, FileNotFoundError):
-                pass
-            shutil.rmtree(target, ignore_errors=True)
+                self._bring(newest, target)
+            except (Missing, Damaged, FileNotFoundError, ValueError, KeyError, TypeError) as error:
+                self._say(f"the checkpoint {newest.path} is passed over: {error!r}")
+                shutil.rmtree(target, ignore_errors=True)
+                passed_over.add(newest)
+                continue
+            self._sent.add(newest.name)
+            return newest.name
         return None
+
+    def _bring(self, shipped: Shipped, target: Path) -> None:
+        """Raises ValueError where it is not what its list says, and whatever reading such a list raises."""
+        files = self._staging.get_json(f"{self._uri}/{shipped.path}/{_COMPLETE}")
+        if files is None:
+            raise Missing("it is gone")
+        known = [FileFacts(one["path"], one["sizeBytes"], one["sha256"]) for one in files["files"]]
+        self._staging.download_folder(f"{self._uri}/{shipped.path}/", target, f"checkpoint {shipped.name}")
+        for facts in known:
+            if file_facts(target, target / facts.path) != facts:
+                raise ValueError(f"{facts.path} is another file than it was")
+        # As the program wrote it: empty, and after everything else.
+        (target / _COMPLETE).write_bytes(b"")
 
     def ship(self) -> None:
         """Sends the newest complete checkpoint, if it has not been sent. Raises Trouble, Denied."""
@@ -90,7 +99,7 @@ class CheckpointShipping:
             self._sent.update(mark.parent.name for mark in marks)
             self._prune()
 
-    def ship_while(self, running: threading.Event, every_s: float, say: Callable[[str], None]) -> None:
+    def ship_while(self, running: threading.Event, every_s: float) -> None:
         """Until `running` is cleared; trouble with S3 is said, and does not stop the program."""
         while running.is_set():
             try:
@@ -98,7 +107,7 @@ class CheckpointShipping:
             except FileNotFoundError:
                 pass
             except Exception as error:  # the last shipping, at the end, may still succeed
-                say(f"a checkpoint was not shipped: {error}")
+                self._say(f"a checkpoint was not shipped: {error}")
             self._wait(running, every_s)
 
     @staticmethod
@@ -129,7 +138,8 @@ class CheckpointShipping:
             every, whole = self._listed()
             kept = sorted((one for one in whole if one.epoch <= self._epoch), reverse=True)[:_KEEP]
             for one in every:
-                if one not in kept and one < kept[0]:
+                # None is kept where a later epoch has dropped all of these by now.
+                if kept and one not in kept and one < kept[0]:
                     self._drop(one)
         except Trouble:
             pass

@@ -7,7 +7,9 @@ long, 77 S3 refuses the credentials.
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import signal
 import subprocess
@@ -28,6 +30,8 @@ RESULT_LIMIT_BYTES = 256 * 1024
 # Shorter than what a host gives to the whole group, so that a last checkpoint can still be shipped.
 GRACE_S = 6.0
 LAST_SHIPPING_S = 3.0
+# What a host lacks at the moment says nothing against the program.
+_EXHAUSTED = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC}
 
 
 class BadJob(Exception):
@@ -48,6 +52,9 @@ def main() -> int:
     except Trouble as error:
         code = 128 + signal.SIGTERM if stop.is_set() else EXIT_PASSING_TROUBLE
         complain(str(error))
+    except OSError as error:
+        code = EXIT_PASSING_TROUBLE
+        complain(f"this host is in trouble: {error}")
     return code
 
 
@@ -65,7 +72,7 @@ def run(job_file: Path, stop: threading.Event) -> int:
 
     for name, uri in job["inputs"].items():
         staging.download_folder(uri, inputs[name], f"input {name}")
-    shipping = CheckpointShipping(staging, job["checkpoints"], job["epoch"], checkpoints)
+    shipping = CheckpointShipping(staging, job["checkpoints"], job["epoch"], checkpoints, complain)
     restored = shipping.restore()
     if restored is not None:
         progress(staging=f"restored the checkpoint {restored}")
@@ -100,11 +107,13 @@ def run_program(job: dict[str, Any], folder: Path, spec: Path, shipping: Checkpo
             command, cwd=folder, env={**os.environ, "PAWL_SPEC": str(spec)}, stdin=subprocess.DEVNULL, start_new_session=True
         )
     except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise
         raise BadJob(f"the program {command[0]!r} did not start: {error.strerror}") from error
     running = threading.Event()
     running.set()
     every_s = job.get("checkpointEveryMs", 2_000) / 1000
-    shipper = threading.Thread(target=shipping.ship_while, args=(running, every_s, complain), daemon=True)
+    shipper = threading.Thread(target=shipping.ship_while, args=(running, every_s), daemon=True)
     shipper.start()
     kill_at: float | None = None
     while program.poll() is None:
@@ -149,6 +158,8 @@ def ship_outputs(job: dict[str, Any], folder: Path, outputs: dict[str, Path], st
         files = [file_facts(path, one) for one in sorted(path.rglob("*")) if one.is_file()]
         if not files:
             raise BadJob(f"the program ended with 0, but left no file in its output {name}")
+        for facts in files:
+            refuse_unspeakable_name(name, facts.path)
         if any(facts.path == "artifact.json" for facts in files):
             raise BadJob(f"the output {name} has a file artifact.json: Pawl writes that one, so give yours another name")
         shipped[name] = ship_output(name, path, job["outputs"][name], job["epoch"], files, staging)
@@ -156,6 +167,13 @@ def ship_outputs(job: dict[str, Any], folder: Path, outputs: dict[str, Path], st
         job["result"],
         {"schema": 1, "key": job["key"], "epoch": job["epoch"], "result": result, "outputs": shipped},
     )
+
+
+def refuse_unspeakable_name(output: str, path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise BadJob(f"the output {output} has a file whose name is not UTF-8: {path!r}") from error
 
 
 def ship_output(name: str, path: Path, uri: str, epoch: int, files: list[FileFacts], staging: Staging) -> dict[str, Any]:
@@ -173,16 +191,23 @@ def ship_output(name: str, path: Path, uri: str, epoch: int, files: list[FileFac
 def read_result(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
+    if not path.is_file():
+        raise BadJob("result.json is no file")
     if path.stat().st_size > RESULT_LIMIT_BYTES:
         raise BadJob(f"result.json takes more than {RESULT_LIMIT_BYTES // 1024} KB: put what is large into an output")
     try:
         # NaN and the infinities are not JSON, though Python writes them: as null they say that there is no number.
-        result = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-    except ValueError as error:
+        result = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None, parse_float=_finite)
+        json.dumps(result, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise BadJob(f"result.json is not JSON: {error}") from error
     if not isinstance(result, dict):
         raise BadJob("result.json holds something else than an object")
     return result
+
+
+def _finite(text: str) -> float | None:
+    return number if math.isfinite(number := float(text)) else None
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -201,12 +226,19 @@ def signal_group(group: int, number: int) -> None:
 
 
 def progress(**fields: Any) -> None:
-    # One write a line: the program and several threads share this output.
-    os.write(1, f"PAWL-PROGRESS {json.dumps(fields, ensure_ascii=False)}\n".encode())
+    _write_line(1, f"PAWL-PROGRESS {json.dumps(fields)}")
 
 
 def complain(sentence: str) -> None:
-    os.write(2, f"error: {sentence}\n".encode())
+    _write_line(2, f"error: {sentence}")
+
+
+def _write_line(output: int, line: str) -> None:
+    """In one write: the program and several threads share this output. A disk too full for it must not end the job."""
+    try:
+        os.write(output, f"{line}\n".encode("utf-8", "replace"))
+    except OSError:
+        pass
 
 
 if __name__ == "__main__":

@@ -28,6 +28,10 @@ _DTYPE_BITS = {
     **{"I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8},
     **{"F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4},
 }
+_UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, ValueError, struct.error),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+)
 _HEADER_LIMIT = 100_000_000
 _NESTING_LIMIT = 4
 
@@ -68,18 +72,18 @@ def why_unsafe(file: BinaryIO, name: str = "", nesting: int = 0) -> str | None:
         return "is a pickle, which runs code when it is loaded"
     file.seek(0)
     head = file.read(600)
-    if head.startswith(b"\x93NUMPY"):
-        return "is a NumPy array of pickled objects" if _holds_objects(file) else None
     if head.startswith((b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")):
         return "is compressed in a way that cannot be looked into"
     try:
+        if head.startswith(b"\x93NUMPY"):
+            return "is a NumPy array of pickled objects" if _holds_objects(file) else None
         if head.startswith(b"PK\x03\x04") or zipfile.is_zipfile(file):
             return _why_unsafe_zip(file, nesting)
         if head[257:262] == b"ustar":
             return _why_unsafe_tar(file, nesting)
         unpacked = _unpacked(file, head)
         return None if unpacked is None else _prefixed("holds", why_unsafe(unpacked, "", nesting + 1))
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, ValueError):
+    except _UNREADABLE:
         return "is an archive that cannot be read"
 
 
@@ -109,7 +113,7 @@ def _is_safetensors(file: BinaryIO) -> bool:
             if (end - begin) * 8 != bits:
                 return False
             spans.append((begin, end))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     at = 0
     for begin, end in sorted(spans):

@@ -5,6 +5,7 @@ Needs boto3; credentials and endpoint come from the standard AWS variables.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -31,6 +32,7 @@ _SHA256_KEY = "pawl-sha256"
 _LISTS_OF_FILES = ("artifact.json", "manifest.json")
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
 _DENIED = {"AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "403", "401"}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _MISSING = {"NoSuchKey", "NoSuchBucket", "NotFound", "404"}
 
 
@@ -46,7 +48,11 @@ class Trouble(Exception):
     """S3 did not do it within the time; later it may. One sentence."""
 
 
-class _Damaged(Exception):
+class Damaged(Trouble):
+    """What came was not what was written, every time. One sentence."""
+
+
+class _WrongBytes(Exception):
     pass
 
 
@@ -191,7 +197,10 @@ class Staging:
         for name in _LISTS_OF_FILES:
             if name not in found:
                 continue
-            listed = self.get_json(f"s3://{bucket}/{found[name]}")
+            try:
+                listed = self.get_json(f"s3://{bucket}/{found[name]}")
+            except ValueError:  # somebody else's file of that name
+                continue
             files = listed.get("files") if isinstance(listed, dict) else None
             if isinstance(files, list) and all(isinstance(one, dict) and {"path", "sizeBytes", "sha256"} <= set(one) for one in files):
                 return {one["path"]: FileFacts(one["path"], one["sizeBytes"], one["sha256"]) for one in files}
@@ -212,9 +221,9 @@ class Staging:
                     self._check_stop()
             sha256 = expected.sha256 if expected else answer.get("Metadata", {}).get(_SHA256_KEY)
             if size != (expected.size_bytes if expected else answer["ContentLength"]):
-                raise _Damaged(f"{size} bytes arrived of another number")
+                raise _WrongBytes(f"{size} bytes arrived of another number")
             if sha256 is not None and digest.hexdigest() != sha256:
-                raise _Damaged("its bytes do not match its SHA-256")
+                raise _WrongBytes("its bytes do not match its SHA-256")
 
         self._attempt(f"read s3://{bucket}/{key}", fetch)
         partial.replace(target)
@@ -234,7 +243,7 @@ class Staging:
             self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra, Config=self._transfer, Callback=count)
             size = self._s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
             if size != facts.size_bytes:
-                raise _Damaged(f"{size} bytes arrived of {facts.size_bytes}")
+                raise _WrongBytes(f"{size} bytes arrived of {facts.size_bytes}")
 
         self._attempt(f"write s3://{bucket}/{key}", send)
 
@@ -244,9 +253,9 @@ class Staging:
             self._check_stop()
             try:
                 return call()
-            except (ClientError, BotoCoreError, S3UploadFailedError, OSError, _Damaged) as error:
+            except (ClientError, BotoCoreError, S3UploadFailedError, OSError, _WrongBytes) as error:
                 problem = _problem(what, error)
-                if not isinstance(problem, Trouble) or _code(error) in _EXPIRED or time.monotonic() + pause > give_up:
+                if not isinstance(problem, Trouble) or _is_lasting(error) or time.monotonic() + pause > give_up:
                     raise problem from error
             self._say(staging=f"trying again to {what}")
             self._stop.wait(pause)
@@ -263,10 +272,19 @@ def _code(error: BaseException) -> str:
     return str(inner.response.get("Error", {}).get("Code", "")) if isinstance(inner, ClientError) else ""
 
 
+def _is_lasting(error: Exception) -> bool:
+    """Waiting here does not end it, though another host or another day may."""
+    return _code(error) in _EXPIRED or (isinstance(error, OSError) and error.errno in _NO_SPACE)
+
+
 def _problem(what: str, error: Exception) -> Exception:
     code = _code(error)
     if isinstance(error, FileNotFoundError):
         return error
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return Trouble(f"could not {what}: there is no room on this host's disk ({error.strerror})")
+    if isinstance(error, _WrongBytes):
+        return Damaged(f"could not {what}: {error}")
     if code in _EXPIRED:
         return Trouble(f"could not {what}: the credentials have expired ({code})")
     if code in _DENIED or isinstance(error, NoCredentialsError):

@@ -74,6 +74,13 @@ class RefuseUnsafeFiles(unittest.TestCase):
         header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n"
         self.accepted("numbers.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + b"\0" * 4)
 
+    def test_what_breaks_off_where_it_says_what_it_holds_is_refused_and_not_stumbled_over(self):
+        for name, content in {"arrays.npy": b"\x93NUMPY\x01\x00v", "empty.npy": b"\x93NUMPY"}.items():
+            with self.subTest(name):
+                self.assertIn("cannot be read", self.refused(name, content))
+        nested = b'{"a":' + b"[" * 200_000
+        self.assertIn("not a whole", self.refused("model.safetensors", struct.pack("<Q", len(nested)) + nested))
+
     def test_safetensors_may_hold_nothing_but_what_its_header_describes(self):
         whole = safetensors(128)
         self.assertIn("whole", self.refused("model.safetensors", whole + pickle.dumps(Trap())))
