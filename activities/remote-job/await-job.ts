@@ -20,6 +20,8 @@ export type AwaitContext = JobContext & Pick<TaskContext, 'progress' | 'lastProg
 
 const firstPollMs = 100;
 const slowestPollMs = 1_000;
+/** Longer than this between two looks, and the worker was away or its machine asleep: what was silent then need not be frozen. */
+const longestLookMs = 120_000;
 
 const json = z.custom<Json>((value) => value !== undefined);
 
@@ -29,8 +31,10 @@ const position = z.object({
   logOffset: z.number().int(),
   /** Since when the host is away, by the worker's clock. */
   lostSinceMs: z.number().optional(),
-  /** When the program last wrote something. */
-  heardAtMs: z.number(),
+  /** When its log was last read, by the worker's clock. */
+  lookedAtMs: z.number(),
+  /** Since when it has been silent, leaving out the time in which nobody looked. */
+  silentSinceMs: z.number(),
   host: z.string(),
   progress: json.optional(),
   staging: json.optional(),
@@ -46,7 +50,7 @@ export async function awaitJob(plan: RemoteJobPlan, context: AwaitContext): Prom
   let pollMs = firstPollMs;
   let current = await currentEpoch(context);
   let log = new LogFollower(context.systems.compute.get(current.compute), current, 0);
-  let at: Position = { epoch: current.epoch, host: current.host, logOffset: 0, heardAtMs: Date.now() };
+  let at = beginningOf(current);
   const last = position.safeParse(context.lastProgress);
   if (last.success && last.data.epoch === current.epoch) {
     at = last.data;
@@ -64,7 +68,7 @@ export async function awaitJob(plan: RemoteJobPlan, context: AwaitContext): Prom
       if (newer.epoch !== current.epoch) {
         // Only the current epoch counts, whatever became of this one.
         current = newer;
-        at = { epoch: current.epoch, host: current.host, logOffset: 0, heardAtMs: Date.now() };
+        at = beginningOf(current);
         log = new LogFollower(context.systems.compute.get(current.compute), current, 0);
         continue;
       }
@@ -77,28 +81,41 @@ export async function awaitJob(plan: RemoteJobPlan, context: AwaitContext): Prom
   }
 }
 
+const beginningOf = ({ epoch, host }: JobRef): Position => ({
+  epoch,
+  host,
+  logOffset: 0,
+  lookedAtMs: Date.now(),
+  silentSinceMs: Date.now(),
+});
+
 type Verdict = 'wait' | 'exited' | 'lost' | 'frozen';
 
 function judge(plan: RemoteJobPlan, state: JobState | undefined, at: Position): Verdict {
   if (state?.phase === 'exited') return 'exited';
   if (state === undefined || (state.phase === 'lost' && state.gone === true)) return 'lost';
   if (state.phase === 'lost') return Date.now() - (at.lostSinceMs ?? Date.now()) > graceOf(plan) ? 'lost' : 'wait';
-  return plan.stallMs !== undefined && Date.now() - at.heardAtMs > plan.stallMs ? 'frozen' : 'wait';
+  return plan.stallMs !== undefined && at.lookedAtMs - at.silentSinceMs > plan.stallMs ? 'frozen' : 'wait';
 }
 
 /** Reads what the log has gained; a host that is away in between is no failure. */
 async function follow(log: LogFollower, state: JobState | undefined, at: Position): Promise<Position> {
   if (state === undefined || state.phase === 'lost') return { ...at, lostSinceMs: at.lostSinceMs ?? Date.now() };
-  const { lostSinceMs, ...heard } = at;
-  const gained = await log.read();
-  if (!gained) return lostSinceMs === undefined ? heard : { ...heard, heardAtMs: Date.now() };
-  return {
-    ...heard,
-    logOffset: log.offset,
-    heardAtMs: Date.now(),
-    ...(log.progress !== undefined && { progress: log.progress }),
-    ...(log.staging !== undefined && { staging: log.staging }),
-  };
+  const { lostSinceMs, ...found } = at;
+  const reading = await log.read();
+  if (reading === 'unread') return found;
+  const now = Date.now();
+  const heard = { ...found, lookedAtMs: now, silentSinceMs: now };
+  if (reading === 'more')
+    return {
+      ...heard,
+      logOffset: log.offset,
+      ...(log.progress !== undefined && { progress: log.progress }),
+      ...(log.staging !== undefined && { staging: log.staging }),
+    };
+  if (lostSinceMs !== undefined) return heard;
+  const sinceMs = now - at.lookedAtMs;
+  return { ...heard, silentSinceMs: at.silentSinceMs + (sinceMs > longestLookMs ? sinceMs : 0) };
 }
 
 interface Conclusion {

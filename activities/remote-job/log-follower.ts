@@ -12,6 +12,9 @@ const tailBytes = 32 * 1024;
 const tailLines = 20;
 const longestLine = 2_000;
 
+/** `unread`: the host did not answer, so nobody knows. */
+export type LogReading = 'more' | 'nothing' | 'unread';
+
 export class LogFollower {
   readonly #compute: Compute;
   readonly #job: JobRef;
@@ -40,20 +43,21 @@ export class LogFollower {
     return this.#staging;
   }
 
-  /** Reads on, and leaps to the end where that is far; answers whether there was anything. A host that is away says nothing. */
-  async read(): Promise<boolean> {
+  /** Reads on, and leaps to the end where that is far; answers whether there was anything. */
+  async read(): Promise<LogReading> {
     for (let chunk = 0; chunk < chunksAtOnce; chunk += 1) {
-      if (!(await this.#readFrom(this.#offset))) return chunk > 0;
+      const reading = await this.#readFrom(this.#offset);
+      if (reading !== 'more') return chunk > 0 ? 'more' : reading;
     }
     this.#partial = '';
     await this.#readFrom(-chunkBytes);
-    return true;
+    return 'more';
   }
 
-  /** Answers whether there was anything new. */
-  async #readFrom(offset: number): Promise<boolean> {
+  async #readFrom(offset: number): Promise<LogReading> {
     const more = await orNothing(this.#compute.log(this.#job, offset, chunkBytes));
-    if (more === undefined || more.nextOffset === this.#offset) return false;
+    if (more === undefined) return 'unread';
+    if (more.nextOffset === this.#offset) return 'nothing';
     this.#offset = more.nextOffset;
     const lines = (this.#partial + more.text).split('\n');
     this.#partial = (lines.pop() ?? '').slice(-longestLine);
@@ -63,7 +67,7 @@ export class LogFollower {
       if (typeof progress === 'object' && progress !== null && 'staging' in progress) this.#staging = progress;
       else this.#progress = progress;
     }
-    return true;
+    return 'more';
   }
 
   /** The last lines that are not progress. */

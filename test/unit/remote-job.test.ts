@@ -232,6 +232,39 @@ describe('a remote job', () => {
     expect(await submitJob(plan, context(2))).toMatchObject({ epoch: 2 });
   });
 
+  describe('that is silent', () => {
+    const waitFor = async (waiting: ReturnType<typeof context>, waitMs: number) => {
+      const { host, epoch } = await submitJob(plan, context());
+      const signal = AbortSignal.timeout(waitMs);
+      const failure: unknown = await awaitJob({ ...plan, stallMs: 200 }, { ...waiting, signal }).catch(
+        (error: unknown) => error,
+      );
+      expect(failure).toBe(signal.reason);
+      const ref = { compute: 'gpu', host, key: hostKeyOf('test', key), epoch };
+      expect(await compute.state(ref)).toMatchObject({ phase: 'running' });
+    };
+
+    it('is not taken for frozen while its log cannot be read', async () => {
+      const unread = withMethods(compute, {
+        log: () => Promise.reject(new SystemError('Unavailable', 'it does not answer')),
+      });
+      await waitFor(jobContext({ objects, compute: unread, key }), 600);
+    });
+
+    it('is not taken for frozen because nobody had looked for long', async () => {
+      const anHourAgo = Date.now() - 3_600_000;
+      const lastProgress = {
+        epoch: 1,
+        host: 'gpu-1',
+        logOffset: 0,
+        lookedAtMs: anHourAgo,
+        silentSinceMs: anHourAgo,
+        heardAtMs: anHourAgo,
+      };
+      await waitFor({ ...context(), lastProgress }, 150);
+    });
+  });
+
   describe('that writes faster than it is read', () => {
     /** A log that never ends: every read finds as much as it asked for, and the end is far away. */
     const flood = (reads: number[]): Compute['log'] => {
