@@ -73,7 +73,8 @@ export function runCommand(program: Command): void {
       );
       const url = await session.uiUrl(run.workflowId, run.runId);
       const { style } = output;
-      if (options.wait !== true && options.watch !== true) {
+      // A dry run ends at once, and its answer is what it was asked for.
+      if (options.wait !== true && options.watch !== true && dryRun !== true) {
         output.answer({ workflowId: run.workflowId, runId: run.runId, dag: name, url: url ?? null }, [
           `Started ${style.bold(run.workflowId)}`,
           ...(url === undefined ? [] : [style.cyan(url)]),
@@ -81,18 +82,19 @@ export function runCommand(program: Command): void {
         ]);
         return;
       }
-      if (options.watch !== true) output.line(`Started ${style.bold(run.workflowId)}`);
-      if (url !== undefined) output.line(style.cyan(url));
-      if (options.watch === true && !output.json) {
+      if (options.watch !== true && dryRun !== true) output.line(`Started ${style.bold(run.workflowId)}`);
+      if (url !== undefined && dryRun !== true) output.line(style.cyan(url));
+      if (options.watch === true && dryRun !== true && !output.json) {
         const { watchRun } = await import('../watch-run.js');
         await watchRun(await session.runs(), run.workflowId, output);
       }
-      const [{ documentOfEnd }, { endLines }] = await Promise.all([
+      const [{ documentOfEnd }, { endLines }, { dryRunLines }] = await Promise.all([
         import('../run-document.js'),
         import('../end-lines.js'),
+        import('../dry-run-lines.js'),
       ]);
       const document = await output.during(`waiting for ${run.workflowId}`, () => documentOfEnd(session, run));
-      const lines = endLines(document, output);
+      const lines = (dryRun === true ? dryRunLines(document, output) : undefined) ?? endLines(document, output);
       output.answer(document, document.error === null ? lines : []);
       if (document.error === null) return exitCodeOf(document);
       if (!output.json) output.note(lines.join('\n'));

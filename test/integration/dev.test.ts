@@ -110,6 +110,16 @@ describe('in a new project', () => {
     expect((await project.json<{ environment: object }>('env')).environment).toEqual((await running()).environment);
   });
 
+  test('a dry run is told as what would happen', async () => {
+    const { stdout, code } = await project.pawl(['run', 'slow', '--param', 'seconds=5', '--dry-run']);
+    expect(stdout).toBe('Nothing was run. slow would take 1 step, with seconds 5:\n  1  wait    at once\n');
+    expect(code).toBe(0);
+    expect(await project.json('run', 'slow', '--dry-run')).toMatchObject({
+      outcome: 'stopped',
+      output: { steps: [{}] },
+    });
+  });
+
   test('a run of one id is joined by the second', async () => {
     const [first, second] = [
       await project.json('run', 'slow', '--id', 'once'),

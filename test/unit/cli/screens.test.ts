@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { dryRunLines } from '../../../cli/dry-run-lines.js';
 import { endLines } from '../../../cli/end-lines.js';
 import { duration, size, whenTold } from '../../../cli/format.js';
 import { changesBetween, drawRun, type RunView, type StepView } from '../../../cli/run-view.js';
@@ -286,6 +287,40 @@ describe('the end of a run', () => {
   test('is not longer than a person reads', () => {
     const output = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`field${index}`, index]));
     expect(told({ output }).slice(30)).toEqual(['  field29  29', '  … and 10 more values: --json shows all']);
+  });
+});
+
+describe('a dry run', () => {
+  const width = { style: plain, columns: 60 };
+  const planned = (id: string, changes: object = {}) => ({
+    ...{ id, task: id, version: '1', kind: 'activity', after: [], triggerRule: 'all_success' },
+    ...changes,
+  });
+
+  test('is told as the steps that there would be, each with what it waits for', () => {
+    const output = {
+      params: { model: 'bot', force: false, settingsDigest: 'd'.repeat(64), settings: { train: {} } },
+      steps: [
+        planned('change'),
+        planned('train', { kind: 'job', after: ['change'], when: 'steps.change.changed is true' }),
+        planned('tidy', { task: 'rollback', after: ['train', 'change'], triggerRule: 'all_done' }),
+      ],
+    };
+    expect(dryRunLines({ dag: 'life', output }, width)).toEqual([
+      'Nothing was run. life would take 3 steps, with model bot, force false:',
+      '  1  change                at once',
+      '  2  train            job  after change · only if',
+      '                           steps.change.changed is true',
+      '  3  tidy (rollback)       after train, change · rule',
+      '                           all_done',
+      'pawl plan bot shows its settings, and what is served now.',
+    ]);
+  });
+
+  test('of a task that looks itself is that task’s answer', () => {
+    expect(dryRunLines({ dag: 'rollback', output: { outcome: 'stopped', reason: 'version 1 is served' } }, width)).toBe(
+      undefined,
+    );
   });
 });
 
