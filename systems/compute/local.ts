@@ -38,7 +38,8 @@ class ProcessTransport implements SupervisorTransport {
   }
 
   async call(verb: SupervisorVerb, input: string, timeoutMs: number): Promise<string> {
-    const child = spawn(this.#python, ['-I', '-S', supervisorPath, verb], {
+    // Isolated, as on every host; and no bytecode beside an installed package's files.
+    const child = spawn(this.#python, ['-I', '-S', '-B', supervisorPath, verb], {
       cwd: '/',
       env: inheritedEnvironment(),
       stdio: ['pipe', 'pipe', 'pipe'],

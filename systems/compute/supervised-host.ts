@@ -1,4 +1,4 @@
-// One host that runs jobs under supervisor.py: says what the verbs mean, and checks every word that comes back.
+// One host that runs jobs under the supervisor: says what the verbs mean, and checks every word that comes back.
 
 import { z } from 'zod';
 import { SystemError } from '../../dag/failures.js';

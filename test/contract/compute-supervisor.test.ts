@@ -11,18 +11,18 @@ import { until } from '../fixtures/until.js';
 
 const kib = 1024;
 const smallLogs = `
-supervisor.LOG_KEPT_BYTES, supervisor.LOG_FIRST_BYTES, supervisor.LOG_NEWEST_BYTES = 512 << 10, 64 << 10, 256 << 10
-supervisor.LOG_CHECK_S = 0.1
+job_log.LOG_KEPT_BYTES, job_log.LOG_FIRST_BYTES, job_log.LOG_NEWEST_BYTES = 512 << 10, 64 << 10, 256 << 10
+keeper.LOG_CHECK_S = 0.1
 `;
 const withoutHoles = `
 def refused(*_):
     raise OSError(errno.EOPNOTSUPP, "this file system makes no holes")
-supervisor.punch_hole = refused
+kernel.punch_hole = refused
 `;
 /** As the kernel does with a process that sleeps uninterruptibly: signals wait. */
 const unkillable = `
-supervisor.send = lambda *_: None
-supervisor.KILLED_WITHIN_S = supervisor.DEFAULT_GRACE_S = 0.5
+kernel.send = lambda *_: None
+job.KILLED_WITHIN_S = keeper.DEFAULT_GRACE_S = 0.5
 `;
 
 /** Writes numbered lines of 64 bytes, as many as are asked for. */
@@ -53,17 +53,17 @@ describe('the supervisor of a host in trouble', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** The supervisor with some of its own names bound to something else. */
+  /** The supervisor with some names of its modules bound to something else. */
   async function supervise(change: string): Promise<void> {
     const python = join(folder, 'python');
     const program = `#!/usr/bin/env python3
-import errno, os, sys
-from importlib.machinery import SourceFileLoader
+import errno, os, runpy, sys
 sys.dont_write_bytecode = True
-supervisor = SourceFileLoader("supervisor", sys.argv[3]).load_module()
+sys.argv = sys.argv[-2:]
+sys.path.insert(0, sys.argv[0])
+import job, job_log, keeper, kernel
 ${change}
-sys.argv = sys.argv[3:]
-supervisor.main()
+runpy.run_path(sys.argv[0], run_name="__main__")
 `;
     await writeFile(python, program);
     await chmod(python, 0o755);
@@ -184,17 +184,17 @@ supervisor.main()
 
     it('does not say that it ended at its time limit', async () => {
       await supervise(`${unkillable}
-kept_write_exit = supervisor.Job.write_exit
-def write_exit(job, *rest):
-    open(os.path.join(job.host.root, "said"), "w").close()
-    kept_write_exit(job, *rest)
-supervisor.Job.write_exit = write_exit
-kept_terminate = supervisor.Job.terminate
-def terminate(job, grace_s):
-    left = kept_terminate(job, grace_s)
-    open(os.path.join(job.host.root, "tried"), "a").write("x")
+kept_write_exit = job.Job.write_exit
+def write_exit(one, *rest):
+    open(os.path.join(one.host.root, "said"), "w").close()
+    kept_write_exit(one, *rest)
+job.Job.write_exit = write_exit
+kept_terminate = job.Job.terminate
+def terminate(one, grace_s):
+    left = kept_terminate(one, grace_s)
+    open(os.path.join(one.host.root, "tried"), "a").write("x")
     return left
-supervisor.Job.terminate = terminate
+job.Job.terminate = terminate
 `);
       const ref = await submit(['sleep', '600'], {}, { kind: 'batch', timeLimitMs: 100 });
       await until('two tries', async () => (await readFile(join(root, 'tried'), 'utf8')).length > 1);
