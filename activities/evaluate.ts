@@ -22,6 +22,7 @@ import { placeBase, plainJson, stageJob } from './stage-job.js';
 
 const modules = [
   'dataset_rows.py',
+  'evaluated_model.py',
   'evaluation_settings.py',
   'language_model.py',
   'measure.py',

@@ -24,6 +24,8 @@ const modules = [
   'pawl_job.py',
   'recipe.py',
   'safe_files.py',
+  'trained_artifact.py',
+  'trainer.py',
   'training_data.py',
   'training_state.py',
 ];
