@@ -10,6 +10,7 @@ import { runKey } from '../systems/object-store/keys.js';
 import type { ObjectStore } from '../systems/object-store/port.js';
 import type { RunState } from '../workflows/dag-run/run-state.js';
 import { activityProgress, type ActivityProgress } from './activity-progress.js';
+import { awaitedAdmission } from './awaited-admission.js';
 import type { RunView, StepView } from './run-view.js';
 
 /** A worker that is there answers sooner. */
@@ -49,7 +50,9 @@ export class RunReader {
     if (steps === undefined) {
       state = await this.#state(workflowId);
       steps = state?.steps ?? (await this.#recorded(described));
-      if (state === undefined && isOpen)
+      const awaited = isOpen ? awaitedAdmission(described, new Date()) : undefined;
+      if (awaited !== undefined) notes.push(awaited);
+      else if (state === undefined && isOpen)
         notes.push(
           `no worker answers on task queue ${described.taskQueue}: start one with "pawl dev" or "pawl worker"`,
         );

@@ -13,7 +13,7 @@ import {
 import type { Admission } from '../activities/engine/protocol.js';
 import type { RunRecordState } from '../activities/engine/run-record-schema.js';
 import type { Json, StepStatus } from '../dag/graph.js';
-import { admitRun, describeRun, environmentOf } from './dag-run/admit-run.js';
+import { admitRun, describeRun, environmentOf, standing } from './dag-run/admit-run.js';
 import { causeOf } from './dag-run/failure.js';
 import { LiveState, outputReference } from './dag-run/live-state.js';
 import { planOf } from './dag-run/plan.js';
@@ -51,11 +51,8 @@ async function admitAndRun(input: unknown): Promise<DagRunResult> {
     admission = await admitRun(request);
   } catch (error) {
     const cancelled = isCancellation(error);
-    const environment = environmentOf(error);
     setSearchAttributes({
-      PawlDag: request.name,
-      ...(environment === undefined ? {} : { PawlEnvironment: environment }),
-      PawlTrigger: request.trigger,
+      ...standing(request, environmentOf(error)),
       PawlOutcome: cancelled ? 'cancelled' : 'failed',
     });
     if (!cancelled) setCurrentDetails(`**${request.name}** · failed · ${causeOf(error).sentence}`);

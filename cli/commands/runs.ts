@@ -1,9 +1,13 @@
 // `pawl runs`: lists runs, newest first.
 
 import { InvalidArgumentError, type Command } from 'commander';
+import type { PawlClient } from '../../client/client.js';
+import type { RunSummary } from '../../client/list-runs.js';
 import { complete } from '../action.js';
+import { awaitedAdmission } from '../awaited-admission.js';
 import { duration, localTime } from '../format.js';
 import { colourOutcome } from '../outcome.js';
+import { printable, wrap } from '../style.js';
 import { table } from '../table.js';
 
 interface Options {
@@ -41,7 +45,7 @@ export function runsCommand(program: Command): void {
       const client = await session.client();
       const { dag, model, outcome, open, limit } = options;
       const runs = await output.during('asking Temporal', async () => {
-        const found = [];
+        const found: RunSummary[] = [];
         for await (const run of client.list({
           limit,
           ...(dag !== undefined && { dag }),
@@ -50,7 +54,7 @@ export function runsCommand(program: Command): void {
           ...(open === true && { open }),
         }))
           found.push(run);
-        return found;
+        return Promise.all(found.map(async (run) => ({ ...run, waitsFor: await awaited(client, run) })));
       });
       const { style } = output;
       const now = Date.now();
@@ -70,7 +74,26 @@ export function runsCommand(program: Command): void {
       const none = isNarrowed
         ? [`No run in ${client.environment} is like that: "pawl runs" lists all.`]
         : [`No runs in ${client.environment} yet: start one with "pawl run".`];
-      output.answer({ runs }, runs.length === 0 ? none : table(rows, { header, columns: output.columns }));
+      const waiting = runs.flatMap(({ workflowId, waitsFor }) =>
+        waitsFor === null ? [] : wrap(style.yellow(`${workflowId} ${printable(waitsFor)}`), output.columns),
+      );
+      output.answer(
+        { runs },
+        runs.length === 0
+          ? none
+          : [...table(rows, { header, columns: output.columns }), ...(waiting.length === 0 ? [] : ['', ...waiting])],
+      );
     },
   );
+}
+
+/** Why an open run does not begin, where a worker has said. */
+async function awaited({ temporal }: PawlClient, { workflowId, runId, status }: RunSummary): Promise<string | null> {
+  if (status !== 'RUNNING') return null;
+  // It may have been deleted since it was listed.
+  const described = await temporal.workflow
+    .getHandle(workflowId, runId)
+    .describe()
+    .catch(() => undefined);
+  return (described && awaitedAdmission(described, new Date())) ?? null;
 }

@@ -44,3 +44,25 @@ it('finds its record, with no worker, under the run that began it', async () => 
     await bench.close();
   }
 });
+
+it('says what a run waits for whose DAG no worker knows, and lists it although nobody said whose it is', async () => {
+  const bench = await openBench([greeting], { deployWaitMs: 600_000 });
+  try {
+    // As Temporal's own tools start it: by its name alone.
+    const run = await bench.start('greetign');
+    const pawl = new PawlClient({ client: bench.client, environment: 'dev', taskQueue: bench.taskQueue });
+    const reader = new RunReader(pawl, bench.objects);
+    const known =
+      /^waits for a worker that takes it up, and fails at [\d:]+ without one: No DAG or task is named "greetign" here; known are greet, greeting\.$/;
+    await expect.poll(async () => (await reader.read(run.workflowId)).notes).toEqual([expect.stringMatching(known)]);
+    const listed = async (): Promise<string[]> => {
+      const ids: string[] = [];
+      for await (const { workflowId } of pawl.list({ dag: 'greetign', open: true })) ids.push(workflowId);
+      return ids;
+    };
+    await expect.poll(listed).toContain(run.workflowId);
+    await run.cancel();
+  } finally {
+    await bench.close();
+  }
+});

@@ -18,7 +18,7 @@ import type {
 } from '../../activities/engine/protocol.js';
 import type { TriggerKind } from '../../dag/context.js';
 import type { FailureType } from '../../dag/failures.js';
-import { keyword, logicalDateKey } from '../search-attributes.js';
+import { keyword, logicalDateKey, setSearchAttributes } from '../search-attributes.js';
 import { causeOf, type Cause } from './failure.js';
 
 const defaultWaitMs = 10 * 60_000;
@@ -74,6 +74,8 @@ export async function admitRun(request: AdmitRequest): Promise<Admission> {
 /** An ordinary activity goes to any worker, and its waiting and last failure show in the UI without growing the history. */
 async function admitElsewhere(request: AdmitRequest, first: Cause): Promise<Admission> {
   const waitMs = waitOf(first);
+  // Otherwise no list would have it while it waits, unless whoever started it set them.
+  setSearchAttributes(standing(request, environmentIn(first)));
   setCurrentDetails(
     `**${request.name}** · waiting to be admitted, for ${Math.ceil(waitMs / 1000)} s at most: ${first.sentence}`,
   );
@@ -102,8 +104,16 @@ const waitOf = ({ details }: Cause): number => {
 };
 
 /** Whose lists a run belongs to that was not admitted; `undefined` where nobody said. */
-export const environmentOf = (error: unknown): string | undefined =>
-  (causeOf(error).details as Partial<AdmissionFailureDetails> | undefined)?.environment;
+export const environmentOf = (error: unknown): string | undefined => environmentIn(causeOf(error));
+const environmentIn = ({ details }: Cause): string | undefined =>
+  (details as Partial<AdmissionFailureDetails> | undefined)?.environment;
+
+/** Where a run is found that is not admitted, or not yet. */
+export const standing = ({ name, trigger }: AdmitRequest, environment: string | undefined) => ({
+  PawlDag: name,
+  ...(environment === undefined ? {} : { PawlEnvironment: environment }),
+  PawlTrigger: trigger,
+});
 
 const failureOf = ({ type, sentence, details }: Cause): ApplicationFailure =>
   ApplicationFailure.create({
