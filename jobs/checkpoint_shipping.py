@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from staging import Damaged, FileFacts, Missing, Staging, Trouble, file_facts
+from s3_failures import Damaged, Missing, Trouble
+from staging import FileFacts, Staging, file_facts
 
 _KEEP = 2
 _COMPLETE = "COMPLETE"

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from checkpoint_shipping import CheckpointShipping
+from s3_failures import Denied, Missing, Trouble
 from safe_files import UnsafeFile, refuse_unsafe_files
-from staging import Denied, FileFacts, Missing, Staging, Trouble, digest_of, file_facts
+from staging import FileFacts, Staging, digest_of, file_facts
 
 EXIT_BAD_INPUT = 65
 EXIT_PASSING_TROUBLE = 75

@@ -18,8 +18,9 @@ import threading
 import time
 from pathlib import Path
 
+from s3_failures import Denied, Missing, Trouble
 from safe_files import UnsafeFile, refuse_unsafe_files
-from staging import Denied, FileFacts, Missing, Staging, Trouble, digest_of
+from staging import FileFacts, Staging, digest_of
 
 EXIT_BAD_INPUT = 65
 EXIT_PASSING_TROUBLE = 75

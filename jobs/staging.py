@@ -5,7 +5,6 @@ Needs boto3; credentials and endpoint come from the standard AWS variables.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -22,7 +21,8 @@ import boto3
 from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
+from s3_failures import Missing, Trouble, WrongBytes, is_lasting, problem_of
 
 T = TypeVar("T")
 
@@ -30,30 +30,6 @@ _FILES_AT_ONCE = 8
 _CHUNK_BYTES = 1 << 20
 _SHA256_KEY = "pawl-sha256"
 _LISTS_OF_FILES = ("artifact.json", "manifest.json")
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
-_DENIED = {"AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "403", "401"}
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-_MISSING = {"NoSuchKey", "NoSuchBucket", "NotFound", "404"}
-
-
-class Missing(Exception):
-    """There is no such object, or no such bucket. One sentence."""
-
-
-class Denied(Exception):
-    """S3 refuses the credentials. One sentence."""
-
-
-class Trouble(Exception):
-    """S3 did not do it within the time; later it may. One sentence."""
-
-
-class Damaged(Trouble):
-    """What came was not what was written, every time. One sentence."""
-
-
-class _WrongBytes(Exception):
-    pass
 
 
 @dataclass(frozen=True)
@@ -221,9 +197,9 @@ class Staging:
                     self._check_stop()
             sha256 = expected.sha256 if expected else answer.get("Metadata", {}).get(_SHA256_KEY)
             if size != (expected.size_bytes if expected else answer["ContentLength"]):
-                raise _WrongBytes(f"{size} bytes arrived of another number")
+                raise WrongBytes(f"{size} bytes arrived of another number")
             if sha256 is not None and digest.hexdigest() != sha256:
-                raise _WrongBytes("its bytes do not match its SHA-256")
+                raise WrongBytes("its bytes do not match its SHA-256")
 
         self._attempt(f"read s3://{bucket}/{key}", fetch)
         partial.replace(target)
@@ -243,7 +219,7 @@ class Staging:
             self._s3.upload_file(str(path), bucket, key, ExtraArgs=extra, Config=self._transfer, Callback=count)
             size = self._s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
             if size != facts.size_bytes:
-                raise _WrongBytes(f"{size} bytes arrived of {facts.size_bytes}")
+                raise WrongBytes(f"{size} bytes arrived of {facts.size_bytes}")
 
         self._attempt(f"write s3://{bucket}/{key}", send)
 
@@ -253,9 +229,9 @@ class Staging:
             self._check_stop()
             try:
                 return call()
-            except (ClientError, BotoCoreError, S3UploadFailedError, OSError, _WrongBytes) as error:
-                problem = _problem(what, error)
-                if not isinstance(problem, Trouble) or _is_lasting(error) or time.monotonic() + pause > give_up:
+            except (ClientError, BotoCoreError, S3UploadFailedError, OSError, WrongBytes) as error:
+                problem = problem_of(what, error)
+                if not isinstance(problem, Trouble) or is_lasting(error) or time.monotonic() + pause > give_up:
                     raise problem from error
             self._say(staging=f"trying again to {what}")
             self._stop.wait(pause)
@@ -264,34 +240,6 @@ class Staging:
     def _check_stop(self) -> None:
         if self._stop.is_set():
             raise Trouble("asked to stop")
-
-
-def _code(error: BaseException) -> str:
-    # upload_file wraps the answer of S3 into an error of its own.
-    inner = error.__context__ if isinstance(error, S3UploadFailedError) else error
-    return str(inner.response.get("Error", {}).get("Code", "")) if isinstance(inner, ClientError) else ""
-
-
-def _is_lasting(error: Exception) -> bool:
-    """Waiting here does not end it, though another host or another day may."""
-    return _code(error) in _EXPIRED or (isinstance(error, OSError) and error.errno in _NO_SPACE)
-
-
-def _problem(what: str, error: Exception) -> Exception:
-    code = _code(error)
-    if isinstance(error, FileNotFoundError):
-        return error
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
-        return Trouble(f"could not {what}: there is no room on this host's disk ({error.strerror})")
-    if isinstance(error, _WrongBytes):
-        return Damaged(f"could not {what}: {error}")
-    if code in _EXPIRED:
-        return Trouble(f"could not {what}: the credentials have expired ({code})")
-    if code in _DENIED or isinstance(error, NoCredentialsError):
-        return Denied(f"could not {what}: S3 refuses the credentials of this host ({code or 'there are none'})")
-    if code in _MISSING:
-        return Missing(f"could not {what}: it is not there ({code})")
-    return Trouble(f"could not {what}: {error}")
 
 
 def _join(key: str, path: str) -> str:

@@ -39,7 +39,7 @@ export interface RemoteJobPlan {
 
 // A folder of its own, so that no file of the program can stand in for one of the runner's.
 const runnerFolder = 'pawl-runner';
-const runnerFiles = ['run_job.py', 'staging.py', 'checkpoint_shipping.py', 'safe_files.py'];
+const runnerFiles = ['run_job.py', 'staging.py', 's3_failures.py', 'checkpoint_shipping.py', 'safe_files.py'];
 
 const jobsFolders = ['../../jobs/', '../../../jobs/'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
 

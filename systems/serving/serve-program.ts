@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const program = 'serve_model.py';
-const fileNames = [program, 'staging.py', 'safe_files.py'];
+const fileNames = [program, 'staging.py', 's3_failures.py', 'safe_files.py'];
 let files: Readonly<Record<string, string>> | undefined;
 
 /** The package's folder `jobs/`, from the sources as from the built package. */

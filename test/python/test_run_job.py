@@ -20,7 +20,8 @@ from botocore.exceptions import ClientError  # noqa: E402
 from checkpoint_shipping import CheckpointShipping  # noqa: E402
 from dataset_rows import read_rows  # noqa: E402
 from pawl_job import BadInput  # noqa: E402
-from staging import Staging, Trouble  # noqa: E402
+from s3_failures import Trouble  # noqa: E402
+from staging import Staging  # noqa: E402
 
 
 class Body(io.BytesIO):

@@ -146,7 +146,7 @@ describe('a launch', () => {
       '{model}',
       '{port}',
     ]);
-    expect(Object.keys(files).sort()).toEqual(['safe_files.py', 'serve_model.py', 'staging.py']);
+    expect(Object.keys(files).sort()).toEqual(['s3_failures.py', 'safe_files.py', 'serve_model.py', 'staging.py']);
   });
 
   test('that is still on its way when the version is retired leaves nothing running', async () => {
