@@ -11,6 +11,7 @@ import type { ObjectStore } from '../systems/object-store/port.js';
 import type { RunState } from '../workflows/dag-run/run-state.js';
 import { activityProgress, type ActivityProgress } from './activity-progress.js';
 import { awaitedAdmission } from './awaited-admission.js';
+import { describePause, findPause } from './rollout-pause.js';
 import type { RunView, StepView } from './run-view.js';
 
 /** A worker that is there answers sooner. */
@@ -124,9 +125,10 @@ export class RunReader {
       );
       if (operation === null) return;
       const version = operation.version === null ? 'the previous version' : `version ${operation.version}`;
-      const paused = operation.paused ? ', paused' : '';
+      const pause = await findPause(temporal, rollout, operation);
       to.notes.push(
-        `rollout of ${version}: ${operation.phase}${paused}, ${operation.weightPercent} % · ${operation.note}`,
+        `rollout of ${version}: ${operation.phase}, ${operation.weightPercent} % · ${operation.note}`,
+        ...(pause === undefined ? [] : [describePause(pause)]),
       );
       to.progress.push(...activityProgress(described));
     } catch {

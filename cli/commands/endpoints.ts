@@ -5,10 +5,13 @@ import { SystemError } from '../../dag/failures.js';
 import type { AliasDisagreement } from '../../systems/endpoint/mirror-aliases.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import { complete } from '../action.js';
-import { exitCodes } from '../exit-codes.js';
+import { exitCodes, tell } from '../exit-codes.js';
 import { localTime } from '../format.js';
 import { noEndpoint } from '../no-endpoint.js';
 import type { Output } from '../output.js';
+import { describePause, type RolloutPause } from '../rollout-pause.js';
+import type { Session } from '../session.js';
+import { wrap } from '../style.js';
 import { table } from '../table.js';
 
 interface Found {
@@ -17,14 +20,21 @@ interface Found {
   /** Why the object cannot be read. */
   readonly problem: string | null;
   readonly disagreements: readonly AliasDisagreement[];
+  /** Of the rollout that is under way; null: it goes on, or there is none. */
+  readonly pause: RolloutPause | null;
+  /** Why it is not known whether there is a pause. */
+  readonly pauseProblem: string | null;
 }
+
+/** What is served is to be told soon, also while Temporal is away. */
+const patienceMs = 4_000;
 
 export function endpointsCommand(program: Command): void {
   const command = program
     .command('endpoints')
     .summary('what is served now')
     .description(
-      'Shows what every endpoint serves, and where the registry’s aliases say something else. Needs no Temporal.',
+      'Shows what every endpoint serves, where a rollout is paused, and where the registry’s aliases say something else. Needs no Temporal but for the pause.',
     )
     .argument('[model]', 'only this one');
   complete<object>(
@@ -42,10 +52,11 @@ export function endpointsCommand(program: Command): void {
           try {
             const state = (await endpoints.read(model))?.state ?? null;
             const disagreements = state === null ? [] : await findDisagreements(registry, model, state);
-            all.push({ model, state, problem: null, disagreements });
+            const pause = state?.challenger == null ? noPause : await readPause(session, model);
+            all.push({ model, state, problem: null, disagreements, ...pause });
           } catch (error) {
             if (!(error instanceof SystemError && error.type === 'Corrupt')) throw error;
-            all.push({ model, state: null, problem: error.message, disagreements: [] });
+            all.push({ model, state: null, problem: error.message, disagreements: [], ...noPause });
           }
         }
         return all;
@@ -59,12 +70,40 @@ export function endpointsCommand(program: Command): void {
   );
 }
 
+const noPause = { pause: null, pauseProblem: null };
+
+async function readPause(session: Session, model: string): Promise<Pick<Found, 'pause' | 'pauseProblem'>> {
+  const { findPause } = await import('../rollout-pause.js');
+  const asked = async (): Promise<RolloutPause | null> => {
+    const client = await session.client();
+    const rollout = client.rollout(model);
+    const { temporal } = client;
+    return temporal.connection.withDeadline(Date.now() + patienceMs, async () => {
+      const { operation } = await rollout.state();
+      return (await findPause(temporal, rollout, operation)) ?? null;
+    });
+  };
+  const late = AbortSignal.timeout(patienceMs);
+  const tooLate = new Promise<never>((_, reject) => {
+    late.addEventListener('abort', () => reject(new SystemError('Unavailable', 'Temporal does not answer.')));
+  });
+  try {
+    return { pause: await Promise.race([asked(), tooLate]), pauseProblem: null };
+  } catch (error) {
+    const told = tell(error);
+    // Nobody conducts it: then nobody has paused it.
+    return told.type === 'NotFound' ? noPause : { pause: null, pauseProblem: told.message };
+  }
+}
+
 function describe(found: readonly Found[], environment: string, { style, columns }: Output): string[] {
   if (found.length === 0) return [`No model is served in ${environment} yet.`];
-  const rows = found.map(({ model, state }) => [
+  const rows = found.map(({ model, state, pause }) => [
     style.bold(model),
     version(state?.champion),
-    state?.challenger == null ? '–' : `${version(state.challenger)} at ${state.weights.challenger} %`,
+    state?.challenger == null
+      ? '–'
+      : `${version(state.challenger)} at ${state.weights.challenger} %${pause === null ? '' : style.yellow(' paused')}`,
     version(state?.previous),
     state === null ? '–' : String(state.generation),
     state === null
@@ -72,6 +111,12 @@ function describe(found: readonly Found[], environment: string, { style, columns
       : `${localTime(new Date(state.change.at))} ${state.change.kind} by ${state.change.by}: ${state.change.reason}`,
   ]);
   const header = ['MODEL', 'CHAMPION', 'CHALLENGER', 'PREVIOUS', 'GENERATION', 'LAST CHANGE'].map(style.dim);
+  const pauses = found.flatMap(({ model, state, pause, pauseProblem }) => [
+    ...(pause === null ? [] : describeTrial(model, pause)),
+    ...(pauseProblem === null
+      ? []
+      : [`Whether version ${state?.challenger ?? ''} of ${model} is paused is not known: ${pauseProblem}`]),
+  ]);
   const problems = found.flatMap(({ model, problem, disagreements }) => [
     ...(problem === null ? [] : [style.red(problem)]),
     ...disagreements.map(({ alias, inEndpoint, inRegistry }) =>
@@ -80,7 +125,17 @@ function describe(found: readonly Found[], environment: string, { style, columns
       ),
     ),
   ]);
-  return [...table(rows, { header, columns }), ...(problems.length === 0 ? [] : ['', ...problems])];
+  const below = [...pauses.map(style.yellow), ...problems].flatMap((line) => wrap(line, columns));
+  return [...table(rows, { header, columns }), ...(below.length === 0 ? [] : ['', ...below])];
+}
+
+function describeTrial(model: string, pause: RolloutPause): string[] {
+  const meant = `${model} --version ${pause.version ?? 'N'} --reason "…"`;
+  return [
+    `Version ${pause.version ?? ''} of ${model} is ${describePause(pause)}`,
+    `To let it go on: pawl resume ${meant}`,
+    `To end it: pawl promote ${meant}, or pawl abort ${meant}`,
+  ];
 }
 
 const version = (value: number | null | undefined): string => (value == null ? '–' : `v${value}`);

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { dryRunLines } from '../../../cli/dry-run-lines.js';
 import { endLines } from '../../../cli/end-lines.js';
 import { duration, size, whenTold } from '../../../cli/format.js';
+import { describePause } from '../../../cli/rollout-pause.js';
 import { changesBetween, drawRun, type RunView, type StepView } from '../../../cli/run-view.js';
 import { settingsRows } from '../../../cli/settings-lines.js';
 import { fit, printable, styleOf, widthOf, wrap } from '../../../cli/style.js';
@@ -370,4 +371,18 @@ test('settings are told by their path, long texts by their length', () => {
     ['h', 'true'],
     ['i', 'none'],
   ]);
+});
+
+test('a pause is told in one line, also of a rollout that paused itself', () => {
+  const pause = {
+    version: 2,
+    weightPercent: 20,
+    by: 'grace',
+    since: '2026-11-08T14:32:05.000Z',
+    reason: 'users complain',
+  };
+  expect(describePause(pause)).toMatch(/^paused at 20 % by grace since 2026-11-0\d \d\d:32:05: users complain$/);
+  expect(describePause({ ...pause, by: null, since: null, reason: 'inconclusive' })).toBe(
+    'paused at 20 % by itself: inconclusive',
+  );
 });
