@@ -13,6 +13,7 @@ import { activityProgress, type ActivityProgress } from './activity-progress.js'
 import { awaitedAdmission } from './awaited-admission.js';
 import { describePause, findPause } from './rollout-pause.js';
 import type { RunView, StepView } from './run-view.js';
+import { printable } from './style.js';
 
 /** A worker that is there answers sooner. */
 const queryTimeoutMs = 5_000;
@@ -126,10 +127,9 @@ export class RunReader {
       if (operation === null) return;
       const version = operation.version === null ? 'the previous version' : `version ${operation.version}`;
       const pause = await findPause(temporal, rollout, operation);
-      to.notes.push(
-        `rollout of ${version}: ${operation.phase}, ${operation.weightPercent} % · ${operation.note}`,
-        ...(pause === undefined ? [] : [describePause(pause)]),
-      );
+      const now =
+        pause === undefined ? `${operation.weightPercent} % · ${printable(operation.note)}` : describePause(pause);
+      to.notes.push(`rollout of ${version}: ${operation.phase}, ${now}`);
       to.progress.push(...activityProgress(described));
     } catch {
       // No worker answers, which the run's own state has told already.

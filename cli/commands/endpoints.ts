@@ -64,7 +64,13 @@ export function endpointsCommand(program: Command): void {
       if (only !== undefined && found[0]?.state === null && found[0].problem === null)
         throw await noEndpoint(endpoints, only, environment);
       const isSound = found.every(({ problem, disagreements }) => problem === null && disagreements.length === 0);
-      output.answer({ environment, endpoints: found }, describe(found, environment, output));
+      const { reasonsOf } = await import('../change-reason.js');
+      const reasons = await Promise.all(
+        found.map(async ({ model, state }) =>
+          state === null || output.json ? '' : (await reasonsOf(registry, model, [state])).join(),
+        ),
+      );
+      output.answer({ environment, endpoints: found }, describe(found, { environment, reasons }, output));
       return isSound ? exitCodes.ok : exitCodes.negative;
     },
   );
@@ -96,9 +102,15 @@ async function readPause(session: Session, model: string): Promise<Pick<Found, '
   }
 }
 
-function describe(found: readonly Found[], environment: string, { style, columns }: Output): string[] {
+interface Told {
+  readonly environment: string;
+  /** Why each endpoint was changed last. */
+  readonly reasons: readonly string[];
+}
+
+function describe(found: readonly Found[], { environment, reasons }: Told, { style, columns }: Output): string[] {
   if (found.length === 0) return [`No model is served in ${environment} yet.`];
-  const rows = found.map(({ model, state, pause }) => [
+  const rows = found.map(({ model, state, pause }, index) => [
     style.bold(model),
     version(state?.champion),
     state?.challenger == null
@@ -108,7 +120,7 @@ function describe(found: readonly Found[], environment: string, { style, columns
     state === null ? '–' : String(state.generation),
     state === null
       ? style.red('cannot be read')
-      : `${localTime(new Date(state.change.at))} ${state.change.kind} by ${state.change.by}: ${state.change.reason}`,
+      : `${localTime(new Date(state.change.at))} ${state.change.kind} by ${state.change.by}: ${reasons[index] ?? ''}`,
   ]);
   const header = ['MODEL', 'CHAMPION', 'CHALLENGER', 'PREVIOUS', 'GENERATION', 'LAST CHANGE'].map(style.dim);
   const pauses = found.flatMap(({ model, state, pause, pauseProblem }) => [

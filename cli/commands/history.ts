@@ -6,7 +6,6 @@ import { complete } from '../action.js';
 import { inForce, spanOf } from '../day.js';
 import { localTime } from '../format.js';
 import { noEndpoint } from '../no-endpoint.js';
-import { printable } from '../style.js';
 import { table } from '../table.js';
 
 interface Options {
@@ -51,16 +50,18 @@ export function historyCommand(program: Command): void {
         if (span === undefined || (new Date(move.at) >= span.from && new Date(move.at) <= span.to))
           aliasMoves.push(move);
       const { style } = output;
-      const rows = [...shown]
-        .reverse()
-        .map((state) => [
-          localTime(at(state)),
-          state.champion === null ? style.dim('nothing') : style.bold(`v${state.champion}`),
-          state.challenger === null ? '' : `v${state.challenger} at ${state.weights.challenger} %`,
-          state.change.kind,
-          state.change.by,
-          printable(state.change.reason),
-        ]);
+      const { reasonsOf } = await import('../change-reason.js');
+      const newest = [...shown].reverse();
+      // A document has what was written.
+      const reasons = output.json ? [] : await reasonsOf(registry, model, newest);
+      const rows = newest.map((state, index) => [
+        localTime(at(state)),
+        state.champion === null ? style.dim('nothing') : style.bold(`v${state.champion}`),
+        state.challenger === null ? '' : `v${state.challenger} at ${state.weights.challenger} %`,
+        state.change.kind,
+        state.change.by,
+        reasons[index] ?? '',
+      ]);
       const header = ['SINCE', 'CHAMPION', 'CHALLENGER', 'CHANGE', 'WHO', 'WHY'].map(style.dim);
       const lines =
         rows.length === 0

@@ -1,15 +1,14 @@
 // `pawl plan MODEL`: what a run of the lifecycle would do, from the model's file and from what is served now.
 
 import type { Command } from 'commander';
-import { latestOrigin } from '../../activities/origin.js';
 import type { ModelFile } from '../../activities/schemas/model-settings.js';
 import { SystemError } from '../../dag/failures.js';
 import type { Graph } from '../../dag/graph.js';
-import type { EndpointState } from '../../systems/endpoint/state.js';
 import { complete } from '../action.js';
 import { duration } from '../format.js';
 import { meantName } from '../meant-name.js';
 import { runParams } from '../params.js';
+import { describeProduction, readProduction } from '../production.js';
 import type { Session } from '../session.js';
 import { settingsRows } from '../settings-lines.js';
 import { shortestFile } from '../shortest-file.js';
@@ -19,12 +18,6 @@ import { table } from '../table.js';
 interface Options {
   readonly override?: readonly string[];
   readonly all?: boolean;
-}
-
-interface Production {
-  readonly state: EndpointState | null;
-  /** Whether the champion was trained under the same settings; null: there is no champion. */
-  readonly sameSettings: boolean | null;
 }
 
 export function planCommand(program: Command): void {
@@ -73,7 +66,7 @@ export function planCommand(program: Command): void {
         deadlineMs,
       }));
       const production = await output.during('reading what is served', () => readProduction(session, model, digest));
-      const changes = describeChanges(model, production);
+      const changes = describeProduction(model, production);
       const { style } = output;
       const everything = settingsRows(settings);
       // As model() fills a file in.
@@ -127,35 +120,3 @@ const stepRow = (step: Graph['steps'][number]): string[] => [
     `at most ${duration(step.deadlineMs)}`,
   ].join(' · '),
 ];
-
-/** What cannot be read is told, and keeps nobody from planning. */
-async function readProduction(session: Session, model: string, digest: string): Promise<Production | Error> {
-  try {
-    const { endpoints, registry } = await session.systems();
-    const state = (await endpoints.read(model))?.state ?? null;
-    if (state?.champion == null) return { state, sameSettings: null };
-    const { settingsDigest } = latestOrigin(await registry.version(model, state.champion));
-    return { state, sameSettings: settingsDigest === digest };
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
-}
-
-function describeChanges(model: string, production: Production | Error): string[] {
-  if (production instanceof Error) return [`What is served cannot be read: ${production.message}`];
-  const { state, sameSettings } = production;
-  if (state?.champion == null)
-    return [`${model} is not served yet: its first version is probed, and promoted without a canary.`];
-  const trial =
-    state.challenger === null
-      ? []
-      : [`Version ${state.challenger} is on trial: another rollout is refused until it ends.`];
-  const champion = `version ${state.champion}`;
-  return [
-    `The champion is ${champion}, since generation ${state.generation} (${state.change.kind} by ${state.change.by}).`,
-    ...trial,
-    sameSettings === true
-      ? `The settings are those of ${champion}: with the same data there is nothing to train ("force": true trains all the same).`
-      : `The settings differ from those of ${champion}: a new version is trained and judged against it.`,
-  ];
-}

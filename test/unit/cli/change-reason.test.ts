@@ -1,0 +1,64 @@
+// What the history of an endpoint says for WHY.
+
+import { expect, test } from 'vitest';
+import { readRolloutRequest } from '../../../activities/rollout/read-request.js';
+import { rolloutSettings } from '../../../activities/schemas/rollout-settings.js';
+import { reasonsOf } from '../../../cli/change-reason.js';
+import { SystemError } from '../../../dag/failures.js';
+import type { EndpointState } from '../../../systems/endpoint/state.js';
+import type { ModelVersion } from '../../../systems/registry/port.js';
+
+const workflowId = 'model-lifecycle/dev/20261108-143205-k3f9';
+const runId = '0c2c2a1e-6f3c-7c4e-9a53-0f6f1f8e7d10';
+const verdict = { passed: true, summary: 'Accepted: all 2 rules that apply hold.' };
+
+/** As a rollout writes it for a run: with the reason that it is given, or its own. */
+function promoted(run: { dag: string; runId: string; by?: string; reason?: string }): EndpointState {
+  const { request } = readRolloutRequest(
+    {
+      input: { model: 'bot', version: 2, rollout: rolloutSettings.parse({}) },
+      run: {
+        ...{ environment: 'dev', workflowId, logicalDate: '2026-11-08T14:32:05.000Z', trigger: 'manual' },
+        ...run,
+      },
+      step: { id: 'canary-deploy', key: `${run.runId}.canary-deploy.0` },
+    },
+    workflowId,
+  );
+  return {
+    operationId: `${request.operationId}/3-aa`,
+    champion: 2,
+    challenger: null,
+    change: { kind: 'promote', by: request.by, reason: request.reason, at: '2026-11-08T14:40:00.000Z' },
+  } as EndpointState;
+}
+
+const registry = {
+  version: async (_: string, version: number): Promise<ModelVersion> => {
+    if (version !== 2) throw new SystemError('NotFound', 'no such version');
+    return { version, verdict, lineage: { workflowId, runId } } as unknown as ModelVersion;
+  },
+};
+const why = async (state: EndpointState): Promise<string | undefined> => (await reasonsOf(registry, 'bot', [state]))[0];
+
+test('is the reason that somebody gave, as it was given', async () => {
+  expect(await why(promoted({ dag: 'model-lifecycle', runId, reason: 'drift of\ntickets' }))).toBe('drift of tickets');
+});
+
+test('of a run without one is the run, and what the gate said of what it brought', async () => {
+  const state = promoted({ dag: 'model-lifecycle', runId, by: 'ann' });
+  expect(await why(state)).toBe(`run ${workflowId}: ${verdict.summary}`);
+  // Whom nobody asked for says itself who it is.
+  expect(await why(promoted({ dag: 'model-lifecycle', runId }))).toBe(verdict.summary);
+});
+
+test('of a run that rolled out what another had made names only that which is so', async () => {
+  expect(await why(promoted({ dag: 'canary-deploy', runId: 'another', by: 'ann' }))).toBe(
+    `run canary-deploy: ${verdict.summary}`,
+  );
+});
+
+test('of a version that cannot be read is the run alone', async () => {
+  const state = { ...promoted({ dag: 'model-lifecycle', runId, by: 'ann' }), champion: 1 } as EndpointState;
+  expect(await why(state)).toBe('run model-lifecycle');
+});
