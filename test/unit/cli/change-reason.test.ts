@@ -2,7 +2,6 @@
 
 import { expect, test } from 'vitest';
 import { readRolloutRequest } from '../../../activities/rollout/read-request.js';
-import { rolloutSettings } from '../../../activities/schemas/rollout-settings.js';
 import { reasonsOf } from '../../../cli/change-reason.js';
 import { SystemError } from '../../../dag/failures.js';
 import type { EndpointState } from '../../../systems/endpoint/state.js';
@@ -16,7 +15,7 @@ const verdict = { passed: true, summary: 'Accepted: all 2 rules that apply hold.
 function promoted(run: { dag: string; runId: string; by?: string; reason?: string }): EndpointState {
   const { request } = readRolloutRequest(
     {
-      input: { model: 'bot', version: 2, rollout: rolloutSettings.parse({}) },
+      input: { model: 'bot', version: 2, rollout: {} },
       run: {
         ...{ environment: 'dev', workflowId, logicalDate: '2026-11-08T14:32:05.000Z', trigger: 'manual' },
         ...run,
