@@ -9,7 +9,6 @@ import { duration } from '../format.js';
 import { meantName } from '../meant-name.js';
 import { runParams } from '../params.js';
 import { describeProduction, readProduction } from '../production.js';
-import type { Session } from '../session.js';
 import { settingsRows } from '../settings-lines.js';
 import { shortestFile } from '../shortest-file.js';
 import { wrap } from '../style.js';

@@ -127,7 +127,8 @@ async function commit(entity: Entity, operation: Operation, from: EndpointState)
   for (const left of [from.champion, from.challenger])
     if (left !== null && left !== version)
       entity.chores.retire({ version: left, drainMs, afterGeneration: state.generation });
-  return operation.outcome('rolled-back', `Version ${version} is the champion again.`, state);
+  const left = from.champion === null ? '' : ` No run rolls version ${from.champion} out again by itself.`;
+  return operation.outcome('rolled-back', `Version ${version} is the champion again.${left}`, state);
 }
 
 /** Before its write a rollback leaves everything as it was. */
