@@ -37,7 +37,13 @@ export function doctorCommand(program: Command): void {
       ];
       const findings = (await output.during('looking at every system', () => Promise.all(checks))).flat();
       const states = findings.map(({ state }) => state);
-      output.answer({ findings }, table(findings.map((finding) => row(finding, output.style))));
+      output.answer(
+        { findings },
+        table(
+          findings.map((finding) => row(finding, output.style)),
+          { columns: output.columns },
+        ),
+      );
       if (states.includes('away')) return exitCodes.unavailable;
       return states.includes('wrong') ? exitCodes.negative : exitCodes.ok;
     },
