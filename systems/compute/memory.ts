@@ -128,8 +128,9 @@ export class MemoryCompute implements Compute {
   }
 
   async state(job: JobRef): Promise<JobState | undefined> {
-    const host = this.#hostOf(job.host);
-    if (host.away) return { phase: 'lost', host: job.host, reason: `The host ${job.host} does not answer.` };
+    const host = this.#hosts.get(job.host);
+    if (host === undefined || host.away)
+      return { phase: 'lost', host: job.host, reason: `The host ${job.host} does not answer.` };
     return host.jobs.get(idOf(job))?.state;
   }
 
@@ -250,7 +251,7 @@ export class MemoryCompute implements Compute {
 
   #hostOf(name: string): Host {
     const host = this.#hosts.get(name);
-    if (host === undefined) throw new SystemError('NotFound', `The compute ${this.name} has no host ${name}.`);
+    if (host === undefined) throw new SystemError('Unavailable', `The compute ${this.name} has no host ${name}.`);
     return host;
   }
 

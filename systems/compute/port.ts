@@ -70,8 +70,8 @@ export interface JobRef {
 }
 
 /**
- * One host or a named group of hosts. Throws SystemError: `NoCapacity`, `Unavailable` (a host that is away included),
- * `PermissionDenied` (a host key or login that is refused), `InvalidInput`.
+ * One host or a named group of hosts. Throws SystemError: `NoCapacity`, `Unavailable` (a host that is away, or that the settings
+ * do not name), `PermissionDenied` (a host key or login that is refused), `InvalidInput`.
  */
 export interface Compute {
   readonly name: string;
@@ -87,7 +87,10 @@ export interface Compute {
    * `Conflict` for an epoch older than one that the host has seen, or a batch job that was removed.
    */
   submit(job: JobSubmission, options?: { host?: string; avoid?: readonly string[] }): Promise<JobRef>;
-  /** Never throws for a host that is away or refuses us: that is `lost`. `undefined`: the host answers, and never saw the job. */
+  /**
+   * Never throws for a host that is away, refuses us, or is no longer in the settings: that is `lost`. `undefined`: the host
+   * answers, and never saw the job.
+   */
   state(job: JobRef): Promise<JobState | undefined>;
   /**
    * The log (standard output and error together) from a byte offset on; a negative one counts from the end. Of a very long log

@@ -130,11 +130,15 @@ export class SupervisedCompute implements Compute {
     await Promise.all([...this.#hosts.values()].map((host) => host.close()));
   }
 
+  /** A host that the settings do not name is away: it was taken out of them, or another worker's newer ones name it. */
   #host(name: string): SupervisedHost {
     const host = this.#hosts.get(name);
     if (host !== undefined) return host;
     const known = [...this.#hosts.keys()].join(', ');
-    throw new SystemError('NotFound', `The compute ${this.name} has no host ${name}: it has ${known}.`);
+    throw new SystemError(
+      'Unavailable',
+      `The compute ${this.name} has no host ${name} in its settings, only ${known}.`,
+    );
   }
 
   /** It is asked in any case: it knows whether it has the job already, and whether it has room. */

@@ -93,6 +93,15 @@ export function computeContract(suite: ComputeSuite): void {
       expect(await compute.state({ compute: compute.name, host, key: 'never', epoch: 1 })).toBeUndefined();
     });
 
+    it('takes a host that its settings do not name for one that is away', async () => {
+      const submission = job(['wait']);
+      const ref = { compute: compute.name, host: 'taken-out', key: submission.key, epoch: 1 };
+      expect(await compute.state(ref)).toMatchObject({ phase: 'lost', host: 'taken-out' });
+      expect(await compute.state(ref)).not.toHaveProperty('gone');
+      await expect(compute.submit(submission, { host: 'taken-out' })).rejects.toMatchObject({ type: 'Unavailable' });
+      await expect(compute.remove(ref)).rejects.toMatchObject({ type: 'Unavailable' });
+    });
+
     it('lets a second submission under the same key and epoch join the first, also after its end', async () => {
       const submission = job(['wait']);
       const first = await submit(submission);

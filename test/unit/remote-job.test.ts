@@ -134,6 +134,14 @@ describe('a remote job', () => {
     expect(await awaitJob(plan, context(2))).toMatchObject({ epoch: 2, result: { from: 'its successor' } });
   });
 
+  it('moves a job on whose host was taken out of the settings, and does not fail for a worker that does not know it yet', async () => {
+    const { host } = await submitJob(plan, context());
+    const other = new JobBench(objects, [host === 'gpu-1' ? 'gpu-2' : 'gpu-1']);
+    await expect(awaitJob(plan, other.context())).rejects.toMatchObject({ type: 'HostLost', retryable: true });
+    expect(await submitJob(plan, other.context(2))).toMatchObject({ epoch: 2 });
+    expect(other.started).toHaveLength(1);
+  });
+
   it('follows the claim when another submission has moved the job on', async () => {
     const first = await submitJob(plan, context());
     const waiting = awaitJob({ ...plan, hostGraceMs: 600_000 }, context());
