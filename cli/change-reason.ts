@@ -33,7 +33,7 @@ export async function reasonsOf(
 }
 
 /** `version`: the one that the change is about. Pure. */
-export function describeReason({ change, operationId }: EndpointState, version?: ModelVersion): string {
+function describeReason({ change, operationId }: EndpointState, version?: ModelVersion): string {
   const [, dag] = byItself.exec(change.reason) ?? [];
   if (dag === undefined) return printable(change.reason);
   const lineage = version?.lineage;
