@@ -11,7 +11,8 @@ import type { ObjectStore } from '../systems/object-store/port.js';
 import type { RunState } from '../workflows/dag-run/run-state.js';
 import { activityProgress, type ActivityProgress } from './activity-progress.js';
 import { awaitedAdmission } from './awaited-admission.js';
-import { describePause, findPause } from './rollout-pause.js';
+import { describePause } from './pause-text.js';
+import { findPause } from './rollout-pause.js';
 import type { RunView, StepView } from './run-view.js';
 import { printable } from './style.js';
 

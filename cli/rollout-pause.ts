@@ -5,18 +5,7 @@ import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import type { RolloutView } from '../activities/rollout/protocol.js';
 import type { Rollout } from '../client/rollout.js';
-import { localTime } from './format.js';
-import { printable } from './style.js';
-
-export interface RolloutPause {
-  readonly version: number | null;
-  readonly weightPercent: number;
-  /** null: it paused itself, because its analysis is inconclusive. */
-  readonly by: string | null;
-  /** ISO 8601; null where that is not known. */
-  readonly since: string | null;
-  readonly reason: string;
-}
+import type { RolloutPause } from './pause-text.js';
 
 const message = z.object({ by: z.string(), reason: z.string() });
 const pageSize = 100;
@@ -58,11 +47,4 @@ async function lastWord(client: Client, workflowId: string, startedAtMs: number)
     nextPageToken = page.nextPageToken == null || page.nextPageToken.length === 0 ? undefined : page.nextPageToken;
   } while (nextPageToken !== undefined);
   return undefined;
-}
-
-/** `paused at 10 % by ann since 2026-11-08 14:32:05: users complain`. Pure. */
-export function describePause({ weightPercent, by, since, reason }: RolloutPause): string {
-  const who = by === null ? 'by itself' : `by ${printable(by)}`;
-  const when = since === null ? '' : ` since ${localTime(new Date(since))}`;
-  return `paused at ${weightPercent} % ${who}${when}: ${printable(reason)}`;
 }

@@ -9,7 +9,7 @@ import { exitCodes, tell } from '../exit-codes.js';
 import { localTime } from '../format.js';
 import { noEndpoint } from '../no-endpoint.js';
 import type { Output } from '../output.js';
-import { describePause, type RolloutPause } from '../rollout-pause.js';
+import { describePause, type RolloutPause } from '../pause-text.js';
 import type { Session } from '../session.js';
 import { wrap } from '../style.js';
 import { table } from '../table.js';

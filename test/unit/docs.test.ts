@@ -39,7 +39,8 @@ describe.each(documents)('%s', (file) => {
       ...[...text.matchAll(/`((?:npx )?pawl [^`]+)`/g)].map(([, line]) => line!),
     ];
     const commands = lines.flatMap((line) =>
-      [...line.matchAll(/(?:^|\s)(?:npx )?pawl ([a-z][^#;&]*)/g)].map(([, rest]) => rest!.trim()),
+      // Also within "$(…)".
+      [...line.matchAll(/(?:^|\s)(?:npx )?pawl ([a-z][^#;&]*)/g)].map(([, rest]) => rest!.replace(/\)".*/, '').trim()),
     );
     expect(commands.map(problemOf).filter((problem) => problem !== undefined)).toEqual([]);
   });

@@ -1,7 +1,8 @@
 // What `pawl endpoints` and `pawl watch` say of a rollout that is paused.
 
 import { afterEach, expect, test } from 'vitest';
-import { findPause, type RolloutPause } from '../../cli/rollout-pause.js';
+import type { RolloutPause } from '../../cli/pause-text.js';
+import { findPause } from '../../cli/rollout-pause.js';
 import { PawlClient } from '../../client/client.js';
 import { healthy, openStage, outcomeOf, quick, request, until, type Stage } from './rollout-fixture.js';
 

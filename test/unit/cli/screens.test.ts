@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { dryRunLines } from '../../../cli/dry-run-lines.js';
 import { endLines } from '../../../cli/end-lines.js';
 import { duration, size, whenTold } from '../../../cli/format.js';
-import { describePause } from '../../../cli/rollout-pause.js';
+import { describePause } from '../../../cli/pause-text.js';
 import { changesBetween, drawRun, type RunView, type StepView } from '../../../cli/run-view.js';
 import { settingsRows } from '../../../cli/settings-lines.js';
 import { fit, printable, styleOf, widthOf, wrap } from '../../../cli/style.js';
