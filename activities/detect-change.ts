@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { task } from '../dag/task.js';
 import { describeRevocation } from '../systems/endpoint/revocations.js';
-import { latestOrigin } from './origin.js';
+import { latestOrigin, revokedFrom, type Origin } from './origin.js';
 import { datasetRef } from './schemas/dataset.js';
 
 export const detectChange = task({
@@ -29,22 +29,20 @@ export const detectChange = task({
     const changed = (explanation: string) => ({ changed: true, outcome: 'changed' as const, explanation });
     if (force) return changed('asked for by force');
     const unchanged = (explanation: string) => ({ changed: false, outcome: 'unchanged' as const, explanation });
-    const origin = async (version: number) => latestOrigin(await systems.registry.version(model, version));
     const state = (await systems.endpoints.read(model))?.state;
-    for (const revocation of state?.revoked ?? []) {
-      const { version } = revocation;
-      const { datasetId, settingsDigest: digest } = await origin(version);
-      if (datasetId === dataset.id && digest === settingsDigest)
-        return unchanged(
-          `version ${version} came of this data under these settings, and was ${describeRevocation(revocation)} ` +
-            `(canary-deploy brings it back, force trains again)`,
-        );
-    }
     const champion = state?.champion ?? null;
-    if (champion === null) return changed('the endpoint has no champion yet');
-    const { datasetId, settingsDigest: digest } = await origin(champion);
-    if (datasetId !== dataset.id) return changed(`the data differs from that of version ${champion}`);
-    if (digest !== settingsDigest) return changed(`the settings differ from those of version ${champion}`);
-    return unchanged(`version ${champion}, the champion, was trained from this data under these settings`);
+    const isThis = (origin: Origin) => origin.datasetId === dataset.id && origin.settingsDigest === settingsDigest;
+    const origin = champion === null ? undefined : latestOrigin(await systems.registry.version(model, champion));
+    if (origin !== undefined && isThis(origin))
+      return unchanged(`version ${champion}, the champion, was trained from this data under these settings`);
+    const [revocation] = await revokedFrom(systems.registry, { model, revoked: state?.revoked ?? [] }, isThis);
+    if (revocation !== undefined)
+      return unchanged(
+        `version ${revocation.version} came of this data under these settings, and was ${describeRevocation(revocation)} ` +
+          `(canary-deploy brings it back, force trains again)`,
+      );
+    if (origin === undefined) return changed('the endpoint has no champion yet');
+    const what = origin.datasetId === dataset.id ? 'settings differ' : 'data differs';
+    return changed(`the ${what} from what version ${champion} was trained with`);
   },
 });

@@ -1,6 +1,6 @@
 // What is served of a model, and what a run under certain settings would find there.
 
-import { latestOrigin } from '../activities/origin.js';
+import { latestOrigin, revokedFrom, type Origin } from '../activities/origin.js';
 import { describeRevocation } from '../systems/endpoint/revocations.js';
 import type { EndpointState, Revocation } from '../systems/endpoint/state.js';
 import type { Session } from './session.js';
@@ -19,11 +19,10 @@ export async function readProduction(session: Session, model: string, digest: st
   try {
     const { endpoints, registry } = await session.systems();
     const state = (await endpoints.read(model))?.state ?? null;
-    const isSame = async (version: number): Promise<boolean> =>
-      latestOrigin(await registry.version(model, version)).settingsDigest === digest;
-    const revoked: Revocation[] = [];
-    for (const each of state?.revoked ?? []) if (await isSame(each.version)) revoked.push(each);
-    return { state, sameSettings: state?.champion == null ? null : await isSame(state.champion), revoked };
+    const isSame = ({ settingsDigest }: Origin): boolean => settingsDigest === digest;
+    const revoked = await revokedFrom(registry, { model, revoked: state?.revoked ?? [] }, isSame);
+    if (state?.champion == null) return { state, sameSettings: null, revoked };
+    return { state, sameSettings: isSame(latestOrigin(await registry.version(model, state.champion))), revoked };
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

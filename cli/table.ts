@@ -1,7 +1,7 @@
 // Lays rows out in columns. Where they are wider than the terminal nothing is left out: the last column is wrapped, or what does
 // not fit beside the first columns stands below them. Pure.
 
-import { fit, widthOf, wrap } from './style.js';
+import { widthOf, wrap } from './style.js';
 
 type Row = readonly string[];
 
@@ -30,7 +30,7 @@ export function table(rows: readonly Row[], options: TableOptions = {}): string[
   const inOne = all.map(lay.inOneLine);
   if (inOne.every((line) => widthOf(line) <= columns)) return inOne;
   const lines = lay.lastRoom >= columns * leastShare ? all.flatMap(lay.wrapped) : all.flatMap(lay.stacked);
-  return lines.map((line) => fit(line, columns));
+  return lines.flatMap((line) => (widthOf(line) <= columns ? [line] : wrap(line, columns)));
 }
 
 function layOut(

@@ -48,7 +48,7 @@ export function parseRunInput<Schema extends z.ZodType>(
       { details: { problems: [{ path: '', message: 'must be one JSON object' }] } },
     );
   const json = givenAs(schema);
-  const declared = keysOf(json, given);
+  const declared = keysOf(schema, given);
   const unknown = unknownIn(json, given).filter(({ path }) => path.length === 1 || !ofStep);
   const refused = new Set(unknown.flatMap(({ path }) => (path.length === 1 ? [path[0]] : [])));
   const entries = Object.entries(given).filter(([key]) => !refused.has(key));

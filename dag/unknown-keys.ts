@@ -34,9 +34,11 @@ export const unknownKeys = (schema: JsonSchema, value: unknown): readonly Unknow
   ...walk([schema], value, [], schema),
 ];
 
-/** The keys that a schema names for an object, through unions, intersections and references. */
-export const keysOf = (schema: JsonSchema, value: object): ReadonlySet<string> =>
-  new Set(declaredBy([schema], value, schema)?.keys.keys());
+/** The keys that a schema names for an object, through unions, intersections and references, also behind a function. */
+export function keysOf(schema: z.ZodType, value: object): ReadonlySet<string> {
+  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return new Set(declaredBy([json], value, json)?.keys.keys());
+}
 
 function* walk(
   schemas: readonly JsonSchema[],
@@ -81,9 +83,11 @@ function declaredBy(schemas: readonly JsonSchema[], value: object, root: JsonSch
   const keys = new Map<string, readonly JsonSchema[]>();
   const others: JsonSchema[] = [];
   for (const leaf of meant.length === 0 ? leaves : meant) {
-    const { properties, additionalProperties, type } = leaf;
+    const { properties, patternProperties, additionalProperties, type } = leaf;
     for (const [key, schema] of Object.entries((properties ?? {}) as Record<string, JsonSchema>))
       keys.set(key, [...(keys.get(key) ?? []), schema]);
+    // A record that lets keys of other forms pass as they are.
+    if (patternProperties !== undefined && additionalProperties === undefined) others.push(anything);
     // What says nothing at all takes everything.
     const rest = additionalProperties ?? (type === undefined && properties === undefined);
     if (rest !== false) others.push(rest === true ? anything : (rest as JsonSchema));

@@ -11,6 +11,7 @@ import {
   firstPromotion,
   nameChallenger,
   promote,
+  revokeFirst,
   rollBack,
   shiftWeight,
   type EndpointAct,
@@ -95,7 +96,10 @@ function transitionOf(
 }
 
 /** Takes a trial's challenger off, wherever the trial stands. Throws `Unavailable`. */
-export async function takeOffChallenger(endpoints: Endpoints, request: TakeOffRequest): Promise<TakeOffAnswer> {
+export async function takeOffChallenger(
+  { endpoints, environment }: Systems,
+  request: TakeOffRequest,
+): Promise<TakeOffAnswer> {
   const act = actOf(request);
   try {
     const found = (await endpoints.read(request.model))?.state ?? null;
@@ -103,7 +107,9 @@ export async function takeOffChallenger(endpoints: Endpoints, request: TakeOffRe
     const result = await moveEndpoint(endpoints, request.model, {
       operationId: act.operationId,
       decide: (state) => {
-        const { trial, kind, revokes } = request;
+        const { model, trial, kind, revokes, leaseMs } = request;
+        if (state === null && request.fence && revokes !== null)
+          return revokeFirst(act, { environment, model, version: revokes, leaseMs });
         if (state?.trial === trial) return endTrial(state, act, { trial, kind, revokes: revokes !== null });
         return request.fence && state !== null && state.trial === null && !isOwnCommit(state, trial)
           ? fence(state, act, revokes)

@@ -93,6 +93,7 @@ export interface TakeOffRequest extends MoveAuthor {
   readonly fence: boolean;
   /** The version that is not to be rolled out again by itself; null: it may be. */
   readonly revokes: number | null;
+  readonly leaseMs: number;
 }
 
 export interface TakeOffAnswer {

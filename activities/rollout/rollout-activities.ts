@@ -30,7 +30,7 @@ export function createRolloutActivities(composed: { systems: Systems; client: Cl
     probeVersion: (request) => probeVersion(systems, request, pulse()),
     measureBaseline: (request) => measureBaseline(systems, request),
     moveEndpoint: (request) => moveForRollout(systems, request),
-    takeOffChallenger: (request) => takeOffChallenger(systems.endpoints, request),
+    takeOffChallenger: (request) => takeOffChallenger(systems, request),
     acknowledgeTrial: (request) => acknowledgeTrial(systems.serving, request),
     observeTrial: (request) => observeTrial(systems, request, observer()),
     syncRouters: (request) => syncRouters(systems.serving, request),

@@ -89,7 +89,9 @@ export async function reconcileEndpoint(request: ReconcileRequest): Promise<Reco
 
   let state = sound;
   if (finding !== undefined) {
-    const last = sound ?? (await lastKnown(endpoints, model));
+    const recorded = await lastKnown(endpoints, model);
+    // An object that was set back is behind its history.
+    const last = sound === undefined || (recorded?.generation ?? 0) > sound.generation ? recorded : sound;
     if (last === undefined)
       throw new SystemError(
         'NotFound',

@@ -46,37 +46,44 @@ function faultOfTrial(state: EndpointState | null, trial: string): string | unde
 const alreadyDone = (state: EndpointState | null, act: EndpointAct): Transition | undefined =>
   state?.operationId === act.operationId ? { allowed: true, next: state } : undefined;
 
+interface FirstVersion {
+  readonly environment: string;
+  readonly model: string;
+  readonly version: number;
+  readonly leaseMs: number;
+}
+
+function beginning(
+  { operationId, by, reason, at }: EndpointAct,
+  { environment, model, version, leaseMs }: FirstVersion,
+  kind: EndpointChangeKind,
+): EndpointState {
+  return {
+    schema: 1,
+    environment,
+    model,
+    generation: 1,
+    operationId,
+    champion: version,
+    previous: null,
+    ...noChallenger,
+    leaseMs,
+    revoked: [],
+    change: { kind, by, reason, at },
+  };
+}
+
 /** A model's first champion, where there is no endpoint yet, or one that serves nothing. */
-export function firstPromotion(
-  state: EndpointState | null,
-  act: EndpointAct,
-  first: { environment: string; model: string; version: number; leaseMs: number },
-): Transition {
+export function firstPromotion(state: EndpointState | null, act: EndpointAct, first: FirstVersion): Transition {
   const done = alreadyDone(state, act);
   if (done !== undefined) return done;
-  const { environment, model, version, leaseMs } = first;
+  const { version, leaseMs } = first;
   if (state !== null) {
     if (state.champion !== null)
       return refuse(`Version ${version} is no first champion: ${where(state)} serves version ${state.champion}.`);
     return move(state, 'promote', act, { ...noChallenger, champion: version, leaseMs });
   }
-  const { operationId, by, reason, at } = act;
-  return {
-    allowed: true,
-    next: {
-      schema: 1,
-      environment,
-      model,
-      generation: 1,
-      operationId,
-      champion: version,
-      previous: null,
-      ...noChallenger,
-      leaseMs,
-      revoked: [],
-      change: { kind: 'promote', by, reason, at },
-    },
-  };
+  return { allowed: true, next: beginning(act, first, 'promote') };
 }
 
 /** Begins a trial: names the challenger, at weight 0. */
@@ -146,6 +153,12 @@ export function endTrial(
  */
 export function fence(state: EndpointState, act: EndpointAct, revokes: number | null): Transition {
   return move(state, 'abort', act, { revoked: revoke(state.revoked, revokes, act) });
+}
+
+/** A first version that was stopped before there was an endpoint: one that serves nothing keeps in mind that it was revoked. */
+export function revokeFirst(act: EndpointAct, first: FirstVersion): Transition {
+  const revoked = revoke([], first.version, act);
+  return { allowed: true, next: { ...beginning(act, first, 'abort'), champion: null, revoked } };
 }
 
 /**

@@ -243,6 +243,16 @@ for (const { name, open } of storesUnderTest) {
         expect(state.generation).toBeGreaterThan(promoted.generation);
       });
 
+      it('knows the versions that were taken back also where the object was set back', async () => {
+        const reading = await endpoints.read(model);
+        await step((state) => transitions.endTrial(state, act(), { trial: 'u', kind: 'abort', revokes: true }));
+        const back = await step((state) => transitions.rollBack(state, act()));
+        await mirrorAliases(registry, model, back);
+        await objects.put(endpointKey(environment, model), JSON.stringify(reading?.state));
+        const { state } = await reconcile();
+        expect(state).toMatchObject({ champion: 1, revoked: [{ version: 3 }, { version: 2 }] });
+      });
+
       it('makes aliases agree that were moved by others, or never moved', async () => {
         const state = await step((standing) => transitions.promote(standing, act(), 'u'));
         const found = await findDisagreements(registry, model, state);

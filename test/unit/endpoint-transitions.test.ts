@@ -162,6 +162,14 @@ describe('a version that was taken back', () => {
     expect(revoked(allowed(transitions.fence(first(), act(), 1)))).toEqual([]);
   });
 
+  it('is a first version that was stopped before there was an endpoint, which serves nothing until then', () => {
+    const named = { environment: 'dev', model: 'bot', version: 1, leaseMs: 90_000 };
+    const stopped = allowed(transitions.revokeFirst(act(), named));
+    expect(endpointState.safeParse(stopped).success).toBe(true);
+    expect(stopped).toMatchObject({ generation: 1, champion: null, revoked: [{ version: 1 }] });
+    expect(allowed(transitions.firstPromotion(stopped, act(), named))).toMatchObject({ champion: 1, revoked: [] });
+  });
+
   it('may be tried again by name, stays revoked meanwhile, and no longer is once it is the champion', () => {
     const back = allowed(transitions.rollBack(promoted(), act()));
     const again = allowed(transitions.nameChallenger(back, act(), { version: 2, trial: 'rollout-b' }));

@@ -26,6 +26,14 @@ describe('what a run is started with', () => {
     });
   });
 
+  it('gives it to both also where a function makes something else of the parameters first', () => {
+    const own = z.preprocess((value) => value, z.object({ model: z.string(), dryRun: z.boolean().default(false) }));
+    expect(parseRunInput(own, { model: 'm', dryRun: true }, 'planner')).toEqual({
+      params: { model: 'm', dryRun: true },
+      options: { dryRun: true },
+    });
+  });
+
   it('leaves a parameter alone that has an option’s name and means something else', () => {
     const own = z.object({ reason: z.object({ code: z.number() }) });
     expect(parseRunInput(own, { reason: { code: 7 } }, 'odd')).toEqual({

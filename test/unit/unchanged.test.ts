@@ -7,6 +7,7 @@ import { register } from '../../activities/register.js';
 import { modelFile } from '../../activities/schemas/model-settings.js';
 import {
   endTrial,
+  fence,
   firstPromotion,
   nameChallenger,
   rollBack,
@@ -99,6 +100,15 @@ describe('the same artifact', () => {
     });
     expect(await changed('s2', 'e', true)).toBe('changed');
     expect(await changed('s3', 'e')).toBe('changed');
+  });
+
+  test('that was taken back and is known no more keeps no run from training, nor one that the champion explains', async () => {
+    await move((state) => (state === null ? expect.fail('no endpoint') : fence(state, act('gone'), 9)));
+    expect(await changed('s2', 'e')).toBe('changed');
+    expect(await change('s1')).toMatchObject({
+      outcome: 'unchanged',
+      explanation: expect.stringContaining('the champion'),
+    });
   });
 
   test('whose trial ended for reasons that are not its own is tried again', async () => {

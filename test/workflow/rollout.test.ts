@@ -45,7 +45,7 @@ describe('a deploy', () => {
     expect(outcome).toMatchObject({ outcome: 'rolled-back', champion: 1 });
     expect(outcome.weights).toMatchObject([{ weightPercent: 10, verdict: 'fail', requests: 40, errors: 30 }]);
     expect(await kindsOf(stage)).toEqual(['promote', 'trial', 'weight', 'abort']);
-    expect(await revokedOf(stage)).toEqual([2]);
+    expect((await endpointOf(stage))?.revoked).toMatchObject([{ version: 2, by: 'the canary' }]);
     await expectAtRest(stage);
   });
 
@@ -138,6 +138,25 @@ describe('a first version', () => {
     stage = await openStage({ champion: false });
     expect(await outcomeOf(await request(stage, { version: 1 }))).toMatchObject({ outcome: 'promoted', champion: 1 });
     expect(await kindsOf(stage)).toEqual(['promote']);
+    await expectAtRest(stage);
+  });
+
+  test('that is aborted before it served anybody is not rolled out by the next run, and is when asked for', async () => {
+    stage = await openStage({ champion: false });
+    stage.serving.behave(stage.model, 1, { comesUp: 'never' });
+    const asked = await request(stage, { version: 1, rollout: quick({ readyTimeoutMs: 60_000 }) });
+    await until(stage, ({ operation }) => operation?.note.startsWith('waiting until') === true);
+    await tell(stage, 'abort', 1);
+    expect(await outcomeOf(asked)).toMatchObject({ outcome: 'rolled-back', champion: null });
+    await expectAtRest(stage);
+    stage.serving.behave(stage.model, 1, { comesUp: 'at once' });
+    expect(await outcomeOf(await request(stage, { version: 1 }))).toMatchObject({
+      outcome: 'unchanged',
+      champion: null,
+    });
+    const again = await outcomeOf(await request(stage, { version: 1, again: true }));
+    expect(again).toMatchObject({ outcome: 'promoted', champion: 1 });
+    expect(await revokedOf(stage)).toEqual([]);
     await expectAtRest(stage);
   });
 

@@ -25,6 +25,7 @@ export async function rollBackDeploy(
     // its trial began.
     fence: operation.uncertain || stop.rollbackId !== undefined || stop.revokes === true,
     revokes: stop.revokes === true ? version : null,
+    leaseMs: settings.leaseMs,
   };
   const { was, state } = await insist(
     takeOff.kind,

@@ -28,7 +28,8 @@ export async function conductDeploy(
   } catch (error) {
     const failure = error instanceof ApplicationFailure ? error : undefined;
     const revokes = failure?.type === challengerFailed;
-    const stop = operation.stop ?? { by: request.by, reason: failureReason(error), revokes };
+    const by = revokes ? 'the canary' : request.by;
+    const stop = operation.stop ?? { by, reason: failureReason(error), revokes };
     return rollBackDeploy(entity, operation, { stop, expired: failure?.type === leaseExpired });
   }
 }
@@ -86,6 +87,7 @@ async function clearStaleTrial(entity: Entity, operation: Operation, state: Endp
     kind: 'expire',
     fence: false,
     revokes: null,
+    leaseMs: operation.request.settings.leaseMs,
   });
   if (cleared.state === null || cleared.was !== 'on-trial')
     throw endTrial('The endpoint changed while a trial that was left alone was cleared.');

@@ -76,7 +76,8 @@ export class Operation {
   /** Ends it before its commit; `false` where it is too late for that. */
   requestStop(stop: Stop): boolean {
     if (this.phase !== 'preparing' && this.phase !== 'trial') return false;
-    this.stop ??= stop;
+    // A rollback that comes on top of a cancellation still means the version.
+    this.stop = { ...stop, ...this.stop, revokes: this.stop?.revokes === true || stop.revokes === true };
     this.scope.cancel();
     return true;
   }

@@ -100,6 +100,7 @@ async function endStaleTrial(
     kind: 'abort' as const,
     fence: false,
     revokes: request.ofRollout === null ? found.challenger : null,
+    leaseMs: settings.leaseMs,
   };
   const { state } = await effects('abort').takeOffChallenger(takeOff);
   if (state !== null) {
@@ -159,7 +160,8 @@ async function readAtLast(entity: Entity, operation: Operation, reason: string):
   try {
     if (operation.uncertain) {
       const stop = { by: operation.request.by, reason };
-      const author = { ...operation.nextWrite(stop), model, trial: operation.id };
+      const { leaseMs } = operation.request.settings;
+      const author = { ...operation.nextWrite(stop), model, trial: operation.id, leaseMs };
       const fence = { ...author, kind: 'abort' as const, fence: true, revokes: null };
       await insist('abort', (calls) => calls.takeOffChallenger(fence), tryOn);
     }

@@ -93,6 +93,7 @@ export async function runTrial(
   let baseline = await effects(`what version ${champion} does`).measureBaseline({ model, version: champion, windowMs });
 
   await moveUnderLease(operation, { kind: 'trial', version }, false);
+  operation.comingWeightPercent = settings.weights[0] ?? 0;
   operation.phase = 'trial';
   entity.changed();
   entity.chores.mirrorAliases(operation.generation ?? 0);

@@ -69,6 +69,22 @@ describe('columns', () => {
     );
   });
 
+  test('nothing is left out, however narrow the terminal', () => {
+    const word = fc.string({ unit: 'grapheme-ascii', minLength: 1 }).filter((text) => /^\S+$/.test(text));
+    const shown = (lines: readonly string[]): string => lines.join('').replaceAll(/\s/g, '');
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(word, { minLength: 1, maxLength: 4 })),
+        fc.integer({ min: 1, max: 40 }),
+        (rows, columns) => {
+          const all = shown(table(rows, { columns }));
+          for (const row of rows) expect(all).toContain(row[0]);
+          expect(all.length).toBe(rows.flat().join('').length);
+        },
+      ),
+    );
+  });
+
   const words = fc.array(
     fc.string({ unit: 'grapheme-ascii' }).filter((word) => /^\S{1,12}$/.test(word)),
     { minLength: 1 },

@@ -49,6 +49,7 @@ test.each<[string, z.ZodType, unknown]>([
   ['a loose object', z.looseObject({ a: z.string() }), { b: { c: 1 } }],
   ['one of any keys among two', z.union([z.object({ a: z.string() }), z.looseObject({})]), { b: { c: 1 } }],
   ['a record of anything', z.record(z.string(), z.unknown()), { a: { b: { c: 1 } } }],
+  ['a record of keys of one form', z.looseRecord(z.string().regex(/^x-/), z.number()), { 'x-a': 1, b: { c: 1 } }],
   ['any JSON', z.json(), { a: [{ b: { c: 1 } }] }],
   ['anything', z.object({ a: z.unknown() }), { a: { b: 1 } }],
   ['what is made of something else first', z.preprocess((value) => value, inner), { rnak: 1 }],
