@@ -44,7 +44,8 @@ export function endpointsCommand(program: Command): void {
       ['pawl endpoints support-bot --json', 'exit code 1 where something disagrees'],
     ],
     async ({ args: [only], output, session }) => {
-      const { environment, endpoints, registry } = await session.systems();
+      const systems = await session.systems();
+      const { environment, endpoints, registry } = systems;
       const { findDisagreements } = await import('../../systems/endpoint/mirror-aliases.js');
       const found = await output.during('reading the endpoints', async () => {
         const all: Found[] = [];
@@ -67,7 +68,7 @@ export function endpointsCommand(program: Command): void {
       const { reasonsOf } = await import('../change-reason.js');
       const reasons = await Promise.all(
         found.map(async ({ model, state }) =>
-          state === null || output.json ? '' : (await reasonsOf(registry, model, [state])).join(),
+          state === null || output.json ? '' : (await reasonsOf(systems, model, [state])).join(),
         ),
       );
       output.answer({ environment, endpoints: found }, describe(found, { environment, reasons }, output));

@@ -30,7 +30,8 @@ export function historyCommand(program: Command): void {
     ],
     async ({ args: [model = ''], options, output, session }) => {
       const span = options.on === undefined ? undefined : spanOf(options.on);
-      const { environment, endpoints, registry } = await session.systems();
+      const systems = await session.systems();
+      const { environment, endpoints, registry } = systems;
       const states = await output.during('reading the history', async () => {
         const all: EndpointState[] = [];
         for await (const state of endpoints.history(model)) all.push(state);
@@ -53,7 +54,7 @@ export function historyCommand(program: Command): void {
       const { reasonsOf } = await import('../change-reason.js');
       const newest = [...shown].reverse();
       // A document has what was written.
-      const reasons = output.json ? [] : await reasonsOf(registry, model, newest);
+      const reasons = output.json ? [] : await reasonsOf(systems, model, newest);
       const rows = newest.map((state, index) => [
         localTime(at(state)),
         state.champion === null ? style.dim('nothing') : style.bold(`v${state.champion}`),

@@ -5,6 +5,8 @@ import { readRolloutRequest } from '../../../activities/rollout/read-request.js'
 import { reasonsOf } from '../../../cli/change-reason.js';
 import { SystemError } from '../../../dag/failures.js';
 import type { EndpointState } from '../../../systems/endpoint/state.js';
+import { runKey } from '../../../systems/object-store/keys.js';
+import { MemoryObjectStore } from '../../../systems/object-store/memory.js';
 import type { ModelVersion } from '../../../systems/registry/port.js';
 
 const workflowId = 'model-lifecycle/dev/20261108-143205-k3f9';
@@ -25,6 +27,7 @@ function promoted(run: { dag: string; runId: string; by?: string; reason?: strin
     workflowId,
   );
   return {
+    environment: 'dev',
     operationId: `${request.operationId}/3-aa`,
     champion: 2,
     challenger: null,
@@ -38,7 +41,9 @@ const registry = {
     return { version, verdict, lineage: { workflowId, runId } } as unknown as ModelVersion;
   },
 };
-const why = async (state: EndpointState): Promise<string | undefined> => (await reasonsOf(registry, 'bot', [state]))[0];
+const objects = new MemoryObjectStore();
+const why = async (state: EndpointState): Promise<string | undefined> =>
+  (await reasonsOf({ registry, objects }, 'bot', [state]))[0];
 
 test('is the reason that somebody gave, as it was given', async () => {
   expect(await why(promoted({ dag: 'model-lifecycle', runId, reason: 'drift of\ntickets' }))).toBe('drift of tickets');
@@ -51,13 +56,27 @@ test('of a run without one is the run, and what the gate said of what it brought
   expect(await why(promoted({ dag: 'model-lifecycle', runId }))).toBe(verdict.summary);
 });
 
-test('of a run that rolled out what another had made names only that which is so', async () => {
-  expect(await why(promoted({ dag: 'canary-deploy', runId: 'another', by: 'ann' }))).toBe(
-    `run canary-deploy: ${verdict.summary}`,
-  );
+test('of a run that brought what another had made first is that run, without the verdict of the first', async () => {
+  const again = '5d0f0a52-0b1e-7f0a-8a44-2f2d64c1b9aa';
+  const state = promoted({ dag: 'model-lifecycle', runId: again, by: 'ann' });
+  expect(await why(state)).toBe(`run model-lifecycle ${again}`);
+
+  const second = 'model-lifecycle/dev/20261109-020000-b7qd';
+  const record = {
+    ...{ schema: 1, sequence: 1, graph: {}, params: {}, dryRun: false, status: 'running', steps: {} },
+    run: {
+      ...{ dag: 'model-lifecycle', environment: 'dev', workflowId: second, runId: again },
+      ...{ logicalDate: '2026-11-09T02:00:00.000Z', trigger: 'manual' },
+    },
+    startedAt: '2026-11-09T02:00:00.000Z',
+  };
+  await objects.put(runKey('dev', 'model-lifecycle', again), JSON.stringify(record));
+  expect(await why(state)).toBe(`run ${second}`);
+  // It is told as WHO already.
+  expect(await why(promoted({ dag: 'model-lifecycle', runId: again, by: second }))).toBe('run model-lifecycle');
 });
 
 test('of a version that cannot be read is the run alone', async () => {
   const state = { ...promoted({ dag: 'model-lifecycle', runId, by: 'ann' }), champion: 1 } as EndpointState;
-  expect(await why(state)).toBe('run model-lifecycle');
+  expect(await why(state)).toBe(`run model-lifecycle ${runId}`);
 });
