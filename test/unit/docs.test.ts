@@ -45,8 +45,11 @@ describe.each(documents)('%s', (file) => {
     expect(commands.map(problemOf).filter((problem) => problem !== undefined)).toEqual([]);
   });
 
-  test('runs scripts that package.json has', () => {
-    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  test('runs scripts that package.json has, or that of a new project', () => {
+    const scripts = ['package.json', 'deploy/templates/project/package.json.txt'].reduce(
+      (all, path) => ({ ...all, ...(JSON.parse(read(path)) as { scripts: object }).scripts }),
+      {},
+    );
     const named = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name!);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
