@@ -293,6 +293,29 @@ describe('the end of a run', () => {
     expect(told({})).toEqual(['promoted']);
   });
 
+  test('of a rollout is a table of its weights, with why in whole sentences', () => {
+    const explanation = 'error rate: 0.1 % (95 % interval 0.0 to 0.4 %), and the champion’s is 0.1 %: no worse.';
+    const weight = (weightPercent: number) => ({
+      weightPercent,
+      verdict: 'pass',
+      explanation,
+      requests: 301,
+      errors: 1,
+    });
+    expect(told({ output: { outcome: 'promoted', version: 2, weights: [weight(10), weight(100)] } }, 132)).toEqual([
+      'promoted',
+      '  version  2',
+      '  WEIGHT  VERDICT  REQUESTS  ERRORS  WHY',
+      `  10 %    pass     301       1       ${explanation}`,
+      `  100 %   pass     301       1       ${explanation}`,
+    ]);
+    expect(told({ output: { outcome: 'unchanged', version: 2, weights: [] } })).toEqual([
+      'promoted',
+      '  outcome  unchanged',
+      '  version  2',
+    ]);
+  });
+
   test('is the whole message where it failed', () => {
     const error = { type: 'StepFailed', message: 'run life/dev/1: step "gate" failed: the report is gone' };
     expect(told({ outcome: 'failed', error }, 40)).toEqual([
