@@ -24,14 +24,19 @@ export const canaryDeploy = workflowTask({
       reason: z.string().optional(),
       dryRun: z.boolean().optional(),
     }),
-    resolve: ({ model, version, reason, dryRun }, { models }) => ({
-      model,
-      version,
-      // Who names a version means it.
-      again: true,
-      rollout: settingsOfModel(models, model),
-      ...(reason !== undefined && { reason }),
-      ...(dryRun !== undefined && { dryRun }),
-    }),
+    resolve: async ({ model, version, reason, dryRun }, { models, systems }) => {
+      const rollout = settingsOfModel(models, model);
+      // A slip in the number is no rollout that failed.
+      await systems.registry.version(model, version);
+      return {
+        model,
+        version,
+        // Who names a version means it.
+        again: true,
+        rollout,
+        ...(reason !== undefined && { reason }),
+        ...(dryRun !== undefined && { dryRun }),
+      };
+    },
   },
 });

@@ -39,7 +39,7 @@ export const detectChange = task({
     if (revocation !== undefined)
       return unchanged(
         `version ${revocation.version} came of this data under these settings, and was ${describeRevocation(revocation)} ` +
-          `(canary-deploy brings it back, force trains again)`,
+          'To roll it out all the same, start canary-deploy for it, or this run with force.',
       );
     if (origin === undefined) return changed('the endpoint has no champion yet');
     const what = origin.datasetId === dataset.id ? 'settings differ' : 'data differs';

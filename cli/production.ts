@@ -34,7 +34,7 @@ export function describeProduction(model: string, production: Production | Error
   const { state, sameSettings } = production;
   const revoked = production.revoked.map(
     (each) =>
-      `Version ${each.version} came of these settings and was ${printable(describeRevocation(each))}. With the same data there is nothing to train.`,
+      `Version ${each.version} came of these settings and was ${printable(describeRevocation(each))} With the same data there is nothing to train ("force": true rolls it out again).`,
   );
   if (state?.champion == null)
     return [`${model} is not served yet: its first version is probed, and promoted without a canary.`, ...revoked];

@@ -72,6 +72,7 @@ export const modelLifecycle = dag(
       outcome: firstOf(deployed.outcome, verdict.outcome, change.outcome),
       version: registered.version,
       dataset: data.dataset.id,
+      change: change.explanation,
       verdict: verdict.summary,
       rollout: deployed.reason,
     };

@@ -40,7 +40,7 @@ export async function planRollout(systems: Systems, request: RolloutRequest): Pr
       if (state?.champion === version) return `Version ${version} is the champion already: nothing would happen.`;
       const revocation = revocationOf(state, version);
       if (revocation !== undefined && !request.again)
-        return `Version ${version} was ${describeRevocation(revocation)}. Nothing would happen.`;
+        return `Version ${version} was ${describeRevocation(revocation)} Nothing would happen.`;
       if (state?.challenger != null) return 'The request would be refused while that trial is on.';
       if (state?.champion == null) return `Version ${version} would be probed, and become the first champion.`;
       const minutes = Math.round((settings.weights.length * settings.pauseMs) / 60_000);
@@ -51,6 +51,9 @@ export async function planRollout(systems: Systems, request: RolloutRequest): Pr
     if (state?.champion == null) return 'There is nothing to roll back.';
     if (version === null) return 'No previous version is known: name one with toVersion (pawl rollback --to).';
     if (version === state.champion) return `Version ${version} is the champion already: nothing would happen.`;
+    const revocation = revocationOf(state, version);
+    if (request.toVersion === null && revocation !== undefined)
+      return `It would be refused: version ${version}, the previous one, was ${describeRevocation(revocation)} Name one with toVersion (pawl rollback --to).`;
     return `Version ${version} would be launched where it is not running, probed, and become the champion again.`;
   }
 }

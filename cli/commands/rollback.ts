@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { complete } from '../action.js';
 import { exitCodes } from '../exit-codes.js';
 import { colourOutcome, exitCodeOf } from '../outcome.js';
+import { noEndpoint } from '../no-endpoint.js';
 import { newRunId } from '../run-id.js';
 import { whoami } from '../whoami.js';
 import { versionNumber } from './operator.js';
@@ -38,6 +39,10 @@ export function rollbackCommand(program: Command): void {
         import('../run-document.js'),
       ]);
       const client = await session.client();
+      const { endpoints, environment } = await session.systems();
+      // Where the bucket cannot be read from here, the rollback itself may still go.
+      const found = await endpoints.read(model).catch(() => 'unknown' as const);
+      if (found === undefined) throw await noEndpoint(endpoints, model, environment);
       const { to, reason, dryRun } = options;
       const params = { model, reason, ...(to !== undefined && { toVersion: to }), ...(dryRun === true && { dryRun }) };
       const document = await output.during(`rolling ${model} back`, async () =>

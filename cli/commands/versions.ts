@@ -71,7 +71,7 @@ export function versionsCommand(program: Command): void {
           : [
               '',
               ...revoked,
-              `A run that makes it again leaves it alone; pawl run canary-deploy --param model=${model} --param version=… does not.`,
+              `A run that makes it again leaves it alone, unless it is started with force. By name: pawl run canary-deploy --param model=${model} --param version=…`,
             ]),
         ...(problem === null ? [] : ['', style.red(problem)]),
       ]);

@@ -25,6 +25,6 @@ export const revocationOf = (
   version: number | null,
 ): Revocation | undefined => state?.revoked.find((one) => one.version === version);
 
-/** Who took it back, when and why: the end of a sentence. */
+/** Who took it back, when and why: the end of a sentence, with its full stop. */
 export const describeRevocation = ({ by, reason, at }: Revocation): string =>
-  `taken back by ${by} on ${at.slice(0, 10)}: ${reason}`;
+  `taken back by ${by} on ${at.slice(0, 10)}: ${/[.!?]$/.test(reason) ? reason : `${reason}.`}`;

@@ -13,6 +13,7 @@ import {
   request,
   revokedOf,
   rolloutId,
+  tell,
   until,
   type Stage,
 } from './rollout-fixture.js';
@@ -46,8 +47,25 @@ describe('a rollback', () => {
     expect(await stage.serving.launched(stage.model)).toEqual([1]);
     const tried = await outcomeOf(await request(stage, { version: 2, dryRun: true }));
     expect(tried.reason).toContain('Nothing would happen.');
-    expect(await outcomeOf(await request(stage, { version: 2, again: true }))).toMatchObject({ outcome: 'promoted' });
+    const again = await outcomeOf(await request(stage, { version: 2, again: true }));
+    expect(again).toMatchObject({ outcome: 'promoted' });
+    expect(again.reason).toMatch(/ It had been taken back by ada on .*: answers in French\.$/);
     expect(await endpointOf(stage)).toMatchObject({ champion: 2, revoked: [] });
+    await expectAtRest(stage);
+  });
+
+  test('to a previous version that was taken back itself goes only where that is named', async () => {
+    await promote(2);
+    const again = await request(stage, { version: 1, rollout: quick({ pauseMs: 15_000 }) });
+    await until(stage, ({ operation }) => operation?.version === 1 && operation.weightPercent === 10);
+    await tell(stage, 'abort', 1);
+    await outcomeOf(again);
+    await expect((await rollBack()).result()).rejects.toMatchObject({
+      cause: { message: expect.stringMatching(/^Version 1, the previous one, was taken back by grace .*--to/) },
+    });
+    expect((await outcomeOf(await rollBack({ dryRun: true }))).reason).toContain('It would be refused');
+    expect(await outcomeOf(await rollBack({ toVersion: 1 }))).toMatchObject({ outcome: 'rolled-back', champion: 1 });
+    expect(await revokedOf(stage)).toEqual([2]);
     await expectAtRest(stage);
   });
 

@@ -6,7 +6,7 @@ import { CancellationScope } from '@temporalio/workflow';
 import type { DeployRequest, Survey } from '../../activities/rollout/protocol.js';
 import type { RolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
 import { describeRevocation, revocationOf } from '../../systems/endpoint/revocations.js';
-import type { EndpointState } from '../../systems/endpoint/state.js';
+import type { EndpointState, Revocation } from '../../systems/endpoint/state.js';
 import { rollBackDeploy } from './abort.js';
 import { effects } from './activities.js';
 import type { Entity } from './entity.js';
@@ -34,12 +34,14 @@ export async function conductDeploy(
   }
 }
 
+/** What the commit finds: whom it replaces, and whether the version had been taken back. */
+interface Ready {
+  readonly champion: number | null;
+  readonly revocation: Revocation | undefined;
+}
+
 /** The way to the commit; answers the endpoint as the commit finds it, or an outcome where there is nothing to commit. */
-async function prepare(
-  entity: Entity,
-  operation: Operation,
-  request: DeployRequest,
-): Promise<RolloutOutcome | { readonly champion: number | null }> {
+async function prepare(entity: Entity, operation: Operation, request: DeployRequest): Promise<RolloutOutcome | Ready> {
   const { model, version } = request;
   const survey = await effects('read the endpoint').surveyEndpoint({ model, operationId: operation.id });
   switch (readPast(survey, request)) {
@@ -71,7 +73,7 @@ async function prepare(
   await bringUp(entity, operation, version, champion === null);
   // A first version has nobody to be compared with: the probe stood in for the canary.
   if (champion !== null) await runTrial(entity, operation, request, champion);
-  return { champion };
+  return { champion, revocation };
 }
 
 /** Nobody conducts that trial any more: this workflow is the only one that may. */
@@ -102,11 +104,7 @@ async function clearStaleTrial(entity: Entity, operation: Operation, state: Endp
 }
 
 /** The one write that decides. It cannot be stopped: whoever comes now comes too late, or before it. */
-async function commit(
-  entity: Entity,
-  operation: Operation,
-  before: { readonly champion: number | null },
-): Promise<RolloutOutcome> {
+async function commit(entity: Entity, operation: Operation, before: Ready): Promise<RolloutOutcome> {
   const { model, settings } = operation.request;
   const version = operation.version ?? 0;
   operation.phase = 'committing';
@@ -119,7 +117,8 @@ async function commit(
   if (before.champion !== null)
     entity.chores.retire({ version: before.champion, drainMs: settings.drainMs, afterGeneration: state.generation });
   const how = operation.promotion === undefined ? '' : ` ${operation.promotion.by} promoted it by hand.`;
-  return operation.outcome('promoted', `Version ${version} is the champion of ${model}.${how}`, state);
+  const again = before.revocation === undefined ? '' : ` It had been ${describeRevocation(before.revocation)}`;
+  return operation.outcome('promoted', `Version ${version} is the champion of ${model}.${how}${again}`, state);
 }
 
 /** The commit has happened: only what follows it may be missing. */

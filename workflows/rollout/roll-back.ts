@@ -3,6 +3,7 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { RollbackRequest, Survey } from '../../activities/rollout/protocol.js';
 import type { RolloutOutcome } from '../../activities/schemas/rollout-outcome.js';
+import { describeRevocation, revocationOf } from '../../systems/endpoint/revocations.js';
 import type { EndpointState } from '../../systems/endpoint/state.js';
 import { effects } from './activities.js';
 import { rollForward } from './deploy.js';
@@ -58,6 +59,11 @@ async function prepare(
   const target = request.toVersion ?? state.previous;
   if (target === null)
     throw endTrial(`The endpoint of ${model} has no previous version: name one with toVersion (pawl rollback --to).`);
+  const revocation = revocationOf(state, target);
+  if (request.toVersion === null && revocation !== undefined)
+    throw endTrial(
+      `Version ${target}, the previous one, was ${describeRevocation(revocation)} Name the version to go back to with toVersion (pawl rollback --to).`,
+    );
   operation.version = target;
   operation.generation = state.generation;
   if (target === state.champion && state.trial === null) {

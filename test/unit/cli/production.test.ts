@@ -15,7 +15,7 @@ test('a plan names the version that came of these settings and was taken back, w
   const state = endpointOf({ revoked: [revocation] });
   const told = describeProduction('bot', { state, sameSettings: false, revoked: [revocation] });
   expect(told).toContainEqual(
-    'Version 2 came of these settings and was taken back by ada on 2026-11-21: answers in French. With the same data there is nothing to train.',
+    'Version 2 came of these settings and was taken back by ada on 2026-11-21: answers in French. With the same data there is nothing to train ("force": true rolls it out again).',
   );
 });
 
