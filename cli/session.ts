@@ -11,7 +11,7 @@ import type { S3ObjectStore } from '../systems/object-store/s3.js';
 import type { Project } from '../workers/project.js';
 import type { DeploymentSettings } from '../workers/settings.js';
 import type { ComposedSystems } from '../workers/systems.js';
-import type { Told } from './exit-codes.js';
+import { tell, type Told } from './exit-codes.js';
 import type { Output } from './output.js';
 import type { RunReader } from './read-run.js';
 
@@ -132,6 +132,12 @@ export class Session {
     const { namespace } = await this.temporal();
     const path = [namespace, 'workflows', workflowId, ...(runId === undefined ? [] : [runId])];
     return `${base}/namespaces/${path.map(encodeURIComponent).join('/')}`;
+  }
+
+  /** What a person is told of an error. */
+  async sentenceOf(error: unknown): Promise<string> {
+    const told = tell(error);
+    return told.message + (await this.hintFor(told));
   }
 
   /** What to add to an error where the reason is that nothing runs here. */

@@ -13,6 +13,7 @@ import { describePause, type RolloutPause } from '../pause-text.js';
 import type { Session } from '../session.js';
 import { wrap } from '../style.js';
 import { table } from '../table.js';
+import { typed } from '../typed.js';
 
 interface Found {
   readonly model: string;
@@ -146,8 +147,8 @@ function describeTrial(model: string, pause: RolloutPause): string[] {
   const meant = `${model} --version ${pause.version ?? 'N'} --reason "…"`;
   return [
     `Version ${pause.version ?? ''} of ${model} is ${describePause(pause)}`,
-    `To let it go on: pawl resume ${meant}`,
-    `To end it: pawl promote ${meant}, or pawl abort ${meant}`,
+    `To let it go on: ${typed(`resume ${meant}`)}`,
+    `To end it: ${typed(`promote ${meant}`)}, or ${typed(`abort ${meant}`)}`,
   ];
 }
 

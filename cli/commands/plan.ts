@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { ModelFile } from '../../activities/schemas/model-settings.js';
 import { SystemError } from '../../dag/failures.js';
 import type { Graph } from '../../dag/graph.js';
+import { shellWord } from '../../deploy/local/shell-word.js';
 import { complete } from '../action.js';
 import { duration } from '../format.js';
 import { meantName } from '../meant-name.js';
@@ -13,6 +14,7 @@ import { settingsRows } from '../settings-lines.js';
 import { shortestFile } from '../shortest-file.js';
 import { wrap } from '../style.js';
 import { table } from '../table.js';
+import { typed } from '../typed.js';
 
 interface Options {
   readonly override?: readonly string[];
@@ -64,7 +66,8 @@ export function planCommand(program: Command): void {
         timeoutMs,
         deadlineMs,
       }));
-      const production = await output.during('reading what is served', () => readProduction(session, model, digest));
+      const read = await output.during('reading what is served', () => readProduction(session, model, digest));
+      const production = read instanceof Error ? new Error(await session.sentenceOf(read)) : read;
       const changes = describeProduction(model, production);
       const { style } = output;
       const everything = settingsRows(settings);
@@ -103,7 +106,7 @@ export function planCommand(program: Command): void {
             : `${style.bold('Settings that differ from the defaults')} ${style.dim(`(${everything.length} in all: --all)`)}`,
           ...table(rows, { indent: 2, columns: output.columns }),
           '',
-          `Start it: pawl run model-lifecycle '${JSON.stringify(params)}' --watch`,
+          `Start it: ${typed(`run model-lifecycle ${shellWord(JSON.stringify(params))} --watch`)}`,
         ],
       );
     },
