@@ -6,7 +6,8 @@ import { printable, type Style } from './style.js';
 const ofPino = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'component', 'sdkComponent', 'taskQueue']);
 const ofStep = new Set(['dag', 'workflowId', 'runId', 'step', 'task', 'attempt']);
 /** What is of use in Temporal's own warnings. */
-const ofTemporal = new Set(['workflowId', 'activityType', 'attempt', 'error']);
+const ofTemporal = new Set(['workflowId', 'activityType', 'attempt', 'err', 'error']);
+const longestValue = 200;
 const warning = 40;
 const error = 50;
 
@@ -26,11 +27,21 @@ export function describeWorkerLine(line: string, style: Style): string | undefin
     .filter(([name]) =>
       record['component'] === 'temporal' ? ofTemporal.has(name) : !ofPino.has(name) && !ofStep.has(name),
     )
-    .map(([name, value]) => `${name}=${shortDigests(printable(text(value))).slice(0, 200)}`)
+    .map(([name, value]) =>
+      isError(name)
+        ? `error=${printable(messageOf(text(value)))}`
+        : `${name}=${shortDigests(printable(text(value))).slice(0, longestValue)}`,
+    )
     .join(' ');
   const mark = level >= error ? style.red('error ') : level >= warning ? style.yellow('warning ') : '';
   return `${time}  ${mark}${place}${message}${rest === '' ? '' : ` ${style.dim(rest)}`}`;
 }
+
+/** As pino calls it, and as tasks do. */
+const isError = (name: string): boolean => name === 'err' || name === 'error';
+
+/** Temporal's core writes an answer of the server with all that it holds. */
+const messageOf = (said: string): string => /^Status \{.*?\bmessage: "([^"]+)"/.exec(said)?.[1] ?? said;
 
 /** Enough of a SHA-256 to tell it from another. */
 const shortDigests = (value: string): string => value.replaceAll(/\b([0-9a-f]{12})[0-9a-f]{28,}\b/g, '$1…');

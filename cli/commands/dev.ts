@@ -8,6 +8,8 @@ import { complete } from '../action.js';
 import { exitCodes } from '../exit-codes.js';
 import { clock } from '../format.js';
 import type { Output } from '../output.js';
+import { wrap } from '../style.js';
+import { typed } from '../typed.js';
 import { describeWorkerLine } from '../worker-line.js';
 
 interface Options {
@@ -107,27 +109,34 @@ const document = (local: Local): object => ({
   project: local.project,
 });
 
-function greeting(local: Local, { style }: Output): string[] {
+const titleWidth = 12;
+
+function greeting(local: Local, { style, columns }: Output): string[] {
   const { dags, models } = local.project;
   const list = (names: readonly string[]): string => (names.length === 0 ? style.dim('none') : names.join(', '));
-  const row = (title: string, text: string): string => `  ${style.dim(title.padEnd(12))}${text}`;
+  const typedRow = (title: string, text: string): string => `  ${style.dim(title.padEnd(titleWidth))}${text}`;
+  const row = (title: string, text: string): string[] =>
+    wrap(text, columns - titleWidth - 2).map((line, index) => typedRow(index === 0 ? title : '', line));
   return [
     '',
     `  ${style.bold('Pawl')} runs ${style.bold(basename(local.root))}`,
     '',
-    row('Web UI', style.cyan(local.temporal.uiUrl ?? `that of ${local.temporal.address}`)),
-    row(
+    ...row('Web UI', style.cyan(local.temporal.uiUrl ?? `that of ${local.temporal.address}`)),
+    ...row(
       'Gateway',
       `${style.cyan(local.gatewayUrl)} ${style.dim('(the field "model" of a request names the endpoint)')}`,
     ),
-    row('Temporal', `${style.cyan(local.temporal.address)} ${style.dim(`namespace ${local.temporal.namespace}`)}`),
-    row('S3', `${style.cyan(local.s3?.endpoint ?? 'as the environment says')} ${style.dim(`bucket ${local.bucket}`)}`),
-    row('Pipelines', list(dags)),
-    row('Models', list(models)),
+    ...row('Temporal', `${style.cyan(local.temporal.address)} ${style.dim(`namespace ${local.temporal.namespace}`)}`),
+    ...row(
+      'S3',
+      `${style.cyan(local.s3?.endpoint ?? 'as the environment says')} ${style.dim(`bucket ${local.bucket}`)}`,
+    ),
+    ...row('Pipelines', list(dags)),
+    ...row('Models', list(models)),
     '',
-    ...next(local).map((line, index) => row(index === 0 ? 'Next' : '', line)),
-    row('', style.dim('eval "$(pawl env)" leads temporal, aws and your own programs here')),
-    row('', style.dim('ctrl-C ends all of it; a changed file reloads the worker')),
+    ...next(local).map((line, index) => typedRow(index === 0 ? 'Next' : '', line)),
+    typedRow('', style.dim(`eval "$(${typed('env')})" leads temporal, aws and your own programs here`)),
+    ...row('', style.dim('ctrl-C ends all of it; a changed file reloads the worker')),
     '',
   ];
 }
@@ -135,10 +144,13 @@ function greeting(local: Local, { style }: Output): string[] {
 function next({ project }: Local): string[] {
   const [dag] = project.dags;
   const [model] = project.models;
-  if (dag === undefined && model === undefined) return ['write pipelines/first.ts, or in another folder: pawl init'];
+  if (dag === undefined && model === undefined)
+    return [`write pipelines/first.ts, or in another folder: ${typed('init')}`];
   return [
-    ...(dag === undefined ? [] : [`pawl run ${dag} --watch`]),
-    ...(model === undefined ? [] : [`pawl plan ${model}`, `pawl run model-lifecycle --param model=${model} --watch`]),
+    ...(dag === undefined ? [] : [typed(`run ${dag} --watch`)]),
+    ...(model === undefined
+      ? []
+      : [typed(`plan ${model}`), typed(`run model-lifecycle --param model=${model} --watch`)]),
   ];
 }
 
@@ -148,7 +160,7 @@ function describeEvent(event: LocalEvent, { errorStyle: style }: Output): string
     case 'reloaded':
       return `${time}  ${style.green('reloaded')}  ${[...event.project.dags, ...event.project.models].join(', ')}`;
     case 'not-reloaded':
-      return `${time}  ${style.red('not reloaded')}  ${event.message} The worker before it goes on.`;
+      return `${time}  ${style.red('not reloaded')}  ${event.message.replace(/\.?$/, '.')} The worker before it goes on.`;
     case 'died':
     case 'lost':
       return `${time}  ${style.red('ended')}  ${event.message}`;

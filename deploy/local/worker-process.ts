@@ -12,6 +12,9 @@ const said = z.union([
   z.object({ failed: z.object({ type: z.string(), message: z.string() }) }),
 ]);
 
+/** As pino writes it. */
+const fatal = /^\{"level":60,/;
+
 export interface WorkerProcess extends GuardedProcess {
   readonly project: ProjectSummary;
 }
@@ -21,7 +24,7 @@ export interface WorkerProcessOptions {
   readonly files: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   readonly logFile: string;
-  /** Receives each line of its log. */
+  /** Receives each line of its log, but not why it does not start: that is thrown. */
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
@@ -29,6 +32,7 @@ export interface WorkerProcessOptions {
 export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
   const { root, files, environment, logFile, onLine } = options;
   const log = createWriteStream(logFile, { flags: 'a' });
+  let isReady = false;
   let answer: (message: z.infer<typeof said>) => void = () => undefined;
   const answered = new Promise<z.infer<typeof said>>((resolve) => {
     answer = resolve;
@@ -39,11 +43,13 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
     cwd: root,
     onLine: (line) => {
       log.write(`${line}\n`);
-      onLine?.(line);
+      if (isReady || !fatal.test(line)) onLine?.(line);
     },
     onMessage: (message) => {
       const parsed = said.safeParse(message);
-      if (parsed.success) answer(parsed.data);
+      if (!parsed.success) return;
+      isReady ||= 'ready' in parsed.data;
+      answer(parsed.data);
     },
   });
   void child.waitUntilEnded().then(() => log.end());

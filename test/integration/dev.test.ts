@@ -189,6 +189,7 @@ describe('in a new project', () => {
 
     await writeFile(file, 'export const slow = dag(');
     expect(await dev.note('not reloaded')).toContain('pipelines/slow.ts');
+    expect(dev.notes.filter((note) => note.includes('cannot be loaded'))).toHaveLength(1);
     await writeFile(join(project.root, 'pipelines/slow.ts'), slowPipeline);
     await dev.until('it is reloaded', () => dev.notes.filter((note) => note.includes(' slow')).length > 1);
   });

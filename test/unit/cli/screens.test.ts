@@ -391,6 +391,11 @@ describe('a worker’s line', () => {
       error,
     });
     expect(describeWorkerLine(warning, plain)).toMatch(/warning Activity failed workflowId=a\/b\/c error=no host$/);
+    // As the runtime's log has it.
+    const told = (err: unknown) => describeWorkerLine(line({ level: 40, component: 'temporal', err }), plain);
+    expect(told(error)).toMatch(/warning said error=no host$/);
+    const status = 'Status { code: NotFound, message: "no such query", details: b"x", metadata: MetadataMap {} }';
+    expect(told(status)).toMatch(/warning said error=no such query$/);
   });
 
   test('that is no log is what a task printed', () => {
