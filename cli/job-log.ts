@@ -34,7 +34,7 @@ export interface FoundJob {
 
 /** The job of a step, or else of the step that began last. Throws `NotFound`. */
 export async function findJob(systems: Systems, run: RunView, step: string | undefined): Promise<FoundJob> {
-  const { workflowId, firstRunId, steps } = run;
+  const { workflowId, firstRunId, outcome, steps } = run;
   const candidates = step === undefined ? newestFirst(run) : [step];
   if (step !== undefined && steps.length > 0 && !steps.some(({ id }) => id === step))
     throw new SystemError(
@@ -51,7 +51,9 @@ export async function findJob(systems: Systems, run: RunView, step: string | und
   throw new SystemError(
     'NotFound',
     step === undefined
-      ? `No step of the run ${workflowId} has begun a job yet: "pawl watch ${workflowId}" shows where it is.`
+      ? outcome === 'running'
+        ? `No step of the run ${workflowId} has begun a job yet: "pawl watch ${workflowId}" shows where it is.`
+        : `The run ${workflowId} is over, and none of its steps had a job: "pawl watch ${workflowId}" shows how it ended.`
       : `The step ${step} of the run ${workflowId} has no job: its own log is the worker's.`,
   );
 }

@@ -17,7 +17,7 @@ export async function checkComputes(session: Session): Promise<Finding[]> {
       return findingsOf(system, async () =>
         (await compute.get(name).capacity()).map(({ host, declared, free, reachable }): Finding =>
           reachable
-            ? { system, state: 'good', explanation: `host ${host} has ${places(free)} free of ${places(declared)}` }
+            ? { system, state: 'good', explanation: `host ${host} has ${placesOf(free, declared)}` }
             : {
                 system,
                 state: 'away',
@@ -30,8 +30,12 @@ export async function checkComputes(session: Session): Promise<Finding[]> {
   return found.flat();
 }
 
-const places = ({ gpus, memoryBytes }: Places): string =>
-  `${gpus === 1 ? '1 GPU' : `${gpus} GPUs`} and ${size(memoryBytes)}`;
+function placesOf(free: Places, declared: Places): string {
+  if (declared.gpus === 0) return `${size(free.memoryBytes)} free of ${size(declared.memoryBytes)}, and no GPU`;
+  const places = ({ gpus, memoryBytes }: Places): string =>
+    `${gpus === 0 ? 'no GPU' : gpus === 1 ? '1 GPU' : `${gpus} GPUs`} and ${size(memoryBytes)}`;
+  return `${places(free)} free of ${places(declared)}`;
+}
 
 /** Every gateway of PAWL_ROUTERS or the configuration. */
 export async function checkRouters(session: Session): Promise<Finding[]> {

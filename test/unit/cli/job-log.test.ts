@@ -1,7 +1,7 @@
 // What `pawl logs` reads of a job's log.
 
 import { beforeEach, expect, test } from 'vitest';
-import { JobLog } from '../../../cli/job-log.js';
+import { findJob, JobLog } from '../../../cli/job-log.js';
 import type { RunView } from '../../../cli/run-view.js';
 import { stepKey } from '../../../dag/step-key.js';
 import type { Compute } from '../../../systems/compute/port.js';
@@ -69,6 +69,13 @@ test('its last bytes alone are read at first, and then what comes', async () => 
   expect((await tail.read()).text).toBe('');
   log += ' more';
   expect((await tail.read()).text).toBe(' more');
+});
+
+test('that there is none yet is said of a run that goes on, and that there was none of one that is over', async () => {
+  const { systems } = await jobLog(64);
+  const of = (outcome: string) => findJob(systems, { ...run, outcome }, undefined);
+  await expect(of('running')).rejects.toThrow(/No step of the run life\/dev\/1 has begun a job yet/);
+  await expect(of('failed')).rejects.toThrow(/The run life\/dev\/1 is over, and none of its steps had a job/);
 });
 
 test('an empty log is no text', async () => {
