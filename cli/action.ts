@@ -41,7 +41,9 @@ export function completeProcess<Options extends object>(
     .option('-C, --cwd <folder>', "the project's folder")
     .addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
     .action(async (...given: unknown[]) => {
-      const options = given.at(-2) as Options & CommonOptions;
+      const invoked = given.at(-1) as Command;
+      // -C may stand before the command, too.
+      const options: Options & CommonOptions = { ...invoked.optsWithGlobals(), ...invoked.opts() };
       const args = given.slice(0, -2) as (string | undefined)[];
       const output = new Output(options.json === true);
       // Not process.exit at once: what was written to a pipe must get there.

@@ -61,6 +61,7 @@ export function createProgram(): Command {
       'The life of a machine-learned model as durable workflows: every run moves production forward one notch, or leaves it as it was.',
     )
     .version(version(), '-v, --version')
+    .option('-C, --cwd <folder>', "the project's folder")
     .helpCommand(false)
     // Otherwise the --version of `pawl promote` would be taken for that of pawl itself.
     .enablePositionalOptions()

@@ -12,10 +12,12 @@ import { exitCodeOf } from '../outcome.js';
 import { runParams } from '../params.js';
 import { newRunId } from '../run-id.js';
 import type { Session } from '../session.js';
+import { typed } from '../typed.js';
 import { whoami } from '../whoami.js';
 
 interface Options {
   readonly param?: readonly string[];
+  readonly override?: readonly string[];
   readonly id?: string;
   readonly reason?: string;
   readonly stopAfter?: string;
@@ -33,6 +35,7 @@ export function runCommand(program: Command): void {
     .argument('<name>', 'of a pipeline or a task')
     .argument('[json]', 'its parameters')
     .option('-p, --param <name=value>', 'one parameter; a dotted name reaches into objects', collect)
+    .option('-o, --override <name=value>', 'one setting of the model that the run is about, as for pawl plan', collect)
     .option('--id <id>', 'a run of this id is joined, and not started again')
     .option('--reason <text>', 'why it is started')
     .option('--stop-after <step>', 'end after this step')
@@ -44,12 +47,16 @@ export function runCommand(program: Command): void {
     command,
     [
       ['pawl run model-lifecycle --param model=support-bot --watch', 'train, judge and roll out'],
+      ['pawl run model-lifecycle -p model=support-bot -o train.recipe.rank=32', 'with one setting laid over its file'],
       [`pawl run model-lifecycle '{"model":"support-bot","stopAfter":"gate"}'`, 'as far as the gate'],
       ['pawl run nightly --id 2026-11-08 --wait', 'the second time it joins the first'],
       ['pawl run nightly --logical-date 2026-11-08', 'as the run of that day (UTC)'],
     ],
     async ({ args: [name = '', json], options, output, session }) => {
-      const params = runParams(json, options.param ?? []);
+      const overrides = options.override ?? [];
+      // What is wrong with one is told by the name that it was given under.
+      runParams(undefined, overrides, '--override');
+      const params = runParams(json, [...(options.param ?? []), ...overrides.map((each) => `overrides.${each}`)]);
       const { id = newRunId(new Date()), reason, stopAfter, dryRun } = options;
       const runOptions: RunOptions = {
         ...(reason !== undefined && { reason }),
@@ -78,7 +85,7 @@ export function runCommand(program: Command): void {
         output.answer({ workflowId: run.workflowId, runId: run.runId, dag: name, url: url ?? null }, [
           `Started ${style.bold(run.workflowId)}`,
           ...(url === undefined ? [] : [style.cyan(url)]),
-          style.dim(`pawl watch ${run.workflowId}`),
+          style.dim(typed(`watch ${run.workflowId}`)),
         ]);
         return;
       }

@@ -100,7 +100,7 @@ test('versions are listed with what they are, their jobs keep their logs, and a 
   expect(await answer('logs', first.workflowId, 'gate')).toMatchObject({ error: { type: 'NotFound' }, code: 2 });
 
   const trial = await project.json<{ workflowId: string }>(
-    ...['run', 'model-lifecycle', '--param', 'model=intent-router', '--param', 'overrides.train.settings.epochs=9'],
+    ...['run', 'model-lifecycle', '--param', 'model=intent-router', '--override', 'train.settings.epochs=9'],
   );
   for (let found: readonly { id: string; status: string }[] = []; ;) {
     found = (await answer('watch', trial.workflowId)).steps;

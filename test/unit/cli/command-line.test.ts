@@ -193,6 +193,8 @@ export const load = (url, context, next) => { if (/node_modules.(@temporalio|@aw
     [['schedules', 'aply'], /unknown command 'aply': did you mean apply\?/],
     [['schedules', 'frobnicate'], /there are apply, list, run\./],
     [['runs', '-C', 'no/such/folder'], /There is no folder \/.*no\/such\/folder: -C takes the folder of a project\./],
+    [['-C', 'no/such/folder', 'runs'], /There is no folder \/.*no\/such\/folder/],
+    [['run', 'life', '-o', 'rank'], /--override rank is not name=value/],
     [['runs', '-C', cli], /There is no folder .*main\.ts/],
   ])('%j is answered with what is wrong and exit code 2', (args, sentence) => {
     const { stdout, stderr, status } = pawl(args);
