@@ -7,8 +7,11 @@ import type { EndpointState, Revocation } from '../../systems/endpoint/state.js'
 import type { ModelVersion } from '../../systems/registry/port.js';
 import { complete } from '../action.js';
 import { localTime } from '../format.js';
+import { meantName } from '../meant-name.js';
+import type { Session } from '../session.js';
 import { printable, type Style } from '../style.js';
 import { table } from '../table.js';
+import { typed } from '../typed.js';
 import { count } from './runs.js';
 
 interface Options {
@@ -46,11 +49,7 @@ export function versionsCommand(program: Command): void {
         const endpoint = found.length === 0 ? { state: null, problem: null } : await stateOf(endpoints, model);
         return { versions: found, ...endpoint };
       });
-      if (versions.length === 0)
-        throw new SystemError(
-          'NotFound',
-          `No version of ${model} is registered: "pawl run model-lifecycle --param model=${model}" makes one.`,
-        );
+      if (versions.length === 0) throw await noVersion(session, model);
       const { style } = output;
       const header = ['VERSION', 'STATUS', 'REGISTERED', 'BY', 'METRICS', 'VERDICT'].map(style.dim);
       const documents = versions.map((version) => ({
@@ -77,6 +76,16 @@ export function versionsCommand(program: Command): void {
       ]);
     },
   );
+}
+
+/** `NotFound`, to be thrown: a slip in the name has no run that makes a version. */
+async function noVersion(session: Session, model: string): Promise<SystemError> {
+  const models = [...(await session.project()).models.keys()];
+  const advice =
+    models.length === 0 || models.includes(model)
+      ? `"${typed(`run model-lifecycle --param model=${model}`)}" makes one.`
+      : meantName(model, models);
+  return new SystemError('NotFound', `No version of ${model} is registered: ${advice}`);
 }
 
 interface Endpoints {
