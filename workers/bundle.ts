@@ -14,7 +14,7 @@ const fromSource = here.endsWith('.ts');
 const root = dirname(dirname(here));
 
 /** Folders whose content the bundle can depend on. */
-const sourceFolders = ['workflows', 'dag', 'stats'];
+const sourceFolders = ['workflows', 'dag', 'stats', 'systems/endpoint'];
 
 /** Bundles `workflows/index`; a couple of seconds. */
 export async function buildWorkflowBundle(logger: Logger = quietLogger): Promise<string> {

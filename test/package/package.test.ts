@@ -165,6 +165,7 @@ describe('the workflow bundle in the package', () => {
       /^workflows\//,
       /^dag\/(failures|graph|planner|resolve|rollout-id|status-text|step-key|trigger-rule)\.ts$/,
       /^stats\//,
+      /^systems\/endpoint\/revocations\.ts$/,
       /^node_modules\/(@temporalio\/(common|workflow)|nexus-rpc|ms|long)\//,
       /^ignored\|node_modules\/@temporalio\/workflow\//,
       /^webpack\//,
