@@ -43,12 +43,21 @@ export class GraphWalk {
       this.finish = resolve;
       this.breakDown = reject;
     });
-    this.carryOut(this.planner.start(this.state));
+    this.go(() => this.planner.start(this.state));
     return finished;
   }
 
   cancel(): void {
-    this.carryOut(this.planner.cancel(this.state));
+    this.go(() => this.planner.cancel(this.state));
+  }
+
+  /** A defect in what is decided ends the run: thrown from where Temporal calls, it would make the workflow task try again for ever. */
+  private go(decide: () => readonly Decision[]): void {
+    try {
+      this.carryOut(decide());
+    } catch (defect) {
+      this.breakDown(defect);
+    }
   }
 
   private carryOut(first: readonly Decision[]): void {
@@ -130,13 +139,11 @@ export class GraphWalk {
   }
 
   private settle(id: string, settlement: Settlement): void {
-    try {
+    this.go(() => {
       this.scopes.delete(id);
       this.live.settle(id, settlement);
-      this.carryOut([...this.planner.settle(this.state, id, settlement), ...this.beginReady()]);
-    } catch (defect) {
-      this.breakDown(defect);
-    }
+      return [...this.planner.settle(this.state, id, settlement), ...this.beginReady()];
+    });
   }
 }
 
