@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { once } from 'node:events';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { packageFile } from '../../deploy/embedded/package-file.js';
 
 interface Run {
@@ -32,6 +32,12 @@ test('tells the truth about five runs, loses no request, and leaves nothing runn
     cwd: packageFile('.'),
     env: { ...process.env, [name]: value },
     stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  // Ended by ctrl-C, as a person would, where the test ends first.
+  onTestFinished(async () => {
+    if (demo.exitCode !== null || demo.signalCode !== null) return;
+    demo.kill('SIGINT');
+    await once(demo, 'close');
   });
   const answers: string[] = [];
   const told: string[] = [];
