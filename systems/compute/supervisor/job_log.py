@@ -53,9 +53,16 @@ class Log:
                     raise
                 # Here only the end of a file can be given back; the program appends from there on.
                 try:
-                    write_json(self.gap_path, {"from": LOG_FIRST_BYTES, "to": end, "shift": end - LOG_FIRST_BYTES})
+                    self.note_cut(end)
                 finally:
+                    last = os.fstat(file.fileno()).st_size + shift
                     file.truncate(LOG_FIRST_BYTES)
+                # What was written while the note was counts, too; only what comes between these two calls does not.
+                if last != end:
+                    self.note_cut(last)
+
+    def note_cut(self, end):
+        write_json(self.gap_path, {"from": LOG_FIRST_BYTES, "to": end, "shift": end - LOG_FIRST_BYTES})
 
     def read(self, offset, max_bytes):
         gap = None
