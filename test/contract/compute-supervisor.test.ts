@@ -163,6 +163,27 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     });
   });
 
+  it('counts what a program writes while its log is cut short', async () => {
+    const late = 'said while the note was written\n';
+    // The keeper looks once all is said, so that the only words in between are these.
+    const speaksMeanwhile = `
+write_note, bound = job_log.write_json, job_log.Log.bound
+def noted(path, data):
+    write_note(path, data)
+    if data["to"] == 40000 * 65 + 13:
+        with open(path.replace("log-gap.json", "log"), "ab") as log:
+            log.write(b${JSON.stringify(late)})
+def bound_late(self):
+    if os.path.exists(os.path.join(os.path.dirname(self.path), "work", "said.all")):
+        bound(self)
+job_log.write_json, job_log.Log.bound = noted, bound_late
+`;
+    await supervise(smallLogs + withoutHoles + speaksMeanwhile);
+    const ref = await submit(['{python}', 'talk.py', '0', '40000'], { 'talk.py': talk });
+    await until('a small log', async () => (await saidAll()) && (await bytesOnDisk()) <= 512 * kib);
+    await until('the count', async () => (await compute.log(ref, -1, 1)).nextOffset === 40_000 * 65 + 13 + late.length);
+  });
+
   describe('with a program that cannot be killed', () => {
     const placesTaken = async (): Promise<number> => 1 - ((await compute.capacity())[0]?.free.gpus ?? 0);
 
